@@ -1,7 +1,5 @@
 //! The image's parts, as plain data.
 
-use crate::pointer::ShortPointer;
-
 /// The first six bytes of every image; a text-mode transfer would damage them.
 pub const MAGIC: [u8; 6] = *b"\x89CVM\r\n";
 /// The image version, in bytes 6 and 7.

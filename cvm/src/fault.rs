@@ -1,0 +1,137 @@
+//! A guest program's fault: what went wrong, where, and the state of the machine.
+//!
+//! A fault is a value. It holds numbers only; [`crate::report`] turns it into text or JSON with names and source
+//! lines from the module.
+
+use cvm_spec::fault::FaultCode;
+use cvm_spec::isa::Opcode;
+use cvm_spec::pointer::Pointer;
+
+use crate::memory::{AccessKind, Violation};
+
+/// The machine's registers when the fault was raised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registers {
+    /// Text offset of the faulting instruction.
+    pub ip: u32,
+    /// Depth of the current function's operand stack in cells, before the instruction.
+    pub osp: u32,
+    /// Top of the addressable call stack in bytes.
+    pub csp: u64,
+    /// Base of the current frame in the addressable call stack, in bytes.
+    pub fp: u64,
+}
+
+/// A frame of the backtrace, innermost first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Index of the function.
+    pub function: u32,
+    /// Text offset: the faulting instruction in the innermost frame, the call instruction in the others.
+    pub ip: u32,
+}
+
+/// The memory access, jump or call that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedAccess {
+    /// First byte of the access, or the target of the jump or call.
+    pub pointer: Pointer,
+    /// Bytes; 0 for jumps and calls.
+    pub width: u64,
+    /// Size in bytes of the segment that the pointer names, at the time of the fault.
+    pub segment_size: u64,
+    /// What was tried.
+    pub tried: Tried,
+}
+
+/// What a refused access tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// To load.
+    Read,
+    /// To store.
+    Write,
+    /// To jump.
+    Jump,
+    /// To call.
+    Call,
+}
+
+impl From<AccessKind> for Tried {
+    fn from(kind: AccessKind) -> Tried {
+        match kind {
+            AccessKind::Read => Tried::Read,
+            AccessKind::Write => Tried::Write,
+        }
+    }
+}
+
+/// A fault of the guest program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Which fault.
+    pub code: FaultCode,
+    /// The faulting instruction's opcode, if it decodes.
+    pub opcode: Option<Opcode>,
+    /// The registers.
+    pub registers: Registers,
+    /// The refused access, for faults of memory, jumps and indirect calls.
+    pub access: Option<RefusedAccess>,
+    /// For `q_read l:buf` and the like: frame offset of the object that the operand names.
+    pub local_object: Option<u32>,
+    /// The instruction's operands with the names that the instruction table gives them, deepest first, where known.
+    pub operands: Vec<(&'static str, u64)>,
+    /// Innermost frame first; at most [`BACKTRACE_MAX`] frames, the outermost ones kept at the end.
+    pub backtrace: Vec<Frame>,
+    /// Frames that the backtrace leaves out between its innermost and outermost parts: (position, count).
+    pub omitted: Option<(usize, u64)>,
+    /// The code of `abort`.
+    pub abort_code: Option<u16>,
+    /// For `call-type-mismatch`: the wanted and the found type as (args, results, brand).
+    pub types: Option<[(u16, u16, u32); 2]>,
+    /// Import index, for faults raised while a host function ran.
+    pub import: Option<u32>,
+    /// A host function's own message.
+    pub message: Option<String>,
+}
+
+/// The most frames that a backtrace lists.
+pub const BACKTRACE_MAX: usize = 64;
+
+impl Fault {
+    /// A fault that is not yet located.
+    pub(crate) fn new(code: FaultCode) -> Fault {
+        Fault {
+            code,
+            opcode: None,
+            registers: Registers::default(),
+            access: None,
+            local_object: None,
+            operands: Vec::new(),
+            backtrace: Vec::new(),
+            omitted: None,
+            abort_code: None,
+            types: None,
+            import: None,
+            message: None,
+        }
+    }
+
+    /// A refused access that is not yet located.
+    pub(crate) fn from_violation(violation: Violation, segment_size: u64) -> Fault {
+        Fault {
+            access: Some(RefusedAccess {
+                pointer: violation.pointer,
+                width: violation.width,
+                segment_size,
+                tried: violation.kind.into(),
+            }),
+            ..Fault::new(violation.code)
+        }
+    }
+
+    /// Exit status of `cvm run` for this fault.
+    pub fn exit_status(&self) -> u8 {
+        self.code.class().exit_status()
+    }
+}

@@ -1,0 +1,1 @@
+//! Fault reports, as text and as JSON.
