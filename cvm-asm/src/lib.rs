@@ -1,3 +1,6 @@
 //! Under construction.
 
 pub mod diagnostic;
+pub mod listing;
+pub mod map;
+pub mod source;
