@@ -3,4 +3,5 @@
 pub mod diagnostic;
 pub mod listing;
 pub mod map;
+pub mod render;
 pub mod source;
