@@ -262,8 +262,8 @@ fn symbol(character: char) -> char {
     }
 }
 
-/// Text of a message: control characters made visible, too long a text cut.
-fn clean(text: &str) -> String {
+/// Text for a terminal: control characters made visible, too long a text cut.
+pub fn clean(text: &str) -> String {
     let mut characters = text.chars();
     let mut cleaned: String = characters
         .by_ref()

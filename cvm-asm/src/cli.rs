@@ -1,0 +1,153 @@
+//! The command line of `cvm-asm`: its flags, and what it prints without assembling.
+
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+const ABOUT: &str = "\
+Assembles CVM assembly (.cvma) into an executable image (.cvm).
+
+Several source files make one program and share its global names. Without -o, \
+the image is written beside the first file, with the ending .cvm.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  cvm-asm hello.cvma                        assemble to hello.cvm
+  cvm-asm -g -o game.cvm main.cvma ui.cvma  one program from two files, with line table
+  cvm-asm --deny warnings -D LEVEL=3 a.cvma define LEVEL as 3; warnings stop the build
+  cvm-asm --listing a.lst --map a.map a.cvma
+  generate | cvm-asm -o out.cvm -           read the source from standard input
+  cvm-asm --explain unused-label            what a diagnostic means
+
+Exit status:
+  0   the image was written (warnings do not change that)
+  1   errors in the source, each reported on standard error
+  64  wrong use of the command line
+  65  an input that is no source: an image, or larger than 1 GiB
+  66  an input file is missing or cannot be read
+  73  an output file cannot be created, or would overwrite a source
+  74  writing failed on the way, for example because the disk is full
+
+No output file is touched unless all of them can be written.";
+
+/// The flags.
+#[derive(Debug, Parser)]
+#[command(name = "cvm-asm", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100,
+          override_usage = "cvm-asm [OPTIONS] FILE...")]
+pub(crate) struct Arguments {
+    /// Source files; "-" is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath,
+          required_unless_present_any = ["explain", "completions", "man"])]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Write the image here; "-" is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Put line table, names of locals and labels into the image
+    #[arg(short = 'g', long = "debug", help_heading = "Output")]
+    pub(crate) debug: bool,
+
+    /// Leave all symbols out of the image
+    #[arg(long, conflicts_with = "debug", help_heading = "Output")]
+    pub(crate) strip: bool,
+
+    /// Write every source line with the address and bytes that it became
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) listing: Option<PathBuf>,
+
+    /// Write functions, objects and constants with address, size and source line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) map: Option<PathBuf>,
+
+    /// Write a rule for make that names all files that were read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) deps: Option<PathBuf>,
+
+    /// Look for .include and .incbin files in this directory too
+    #[arg(short = 'I', long = "include", value_name = "DIR", value_hint = ValueHint::DirPath,
+          action = ArgAction::Append, help_heading = "Source")]
+    pub(crate) include: Vec<PathBuf>,
+
+    /// Define a constant; 1 without a value
+    #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]", value_parser = definition,
+          action = ArgAction::Append, help_heading = "Source")]
+    pub(crate) define: Vec<(String, String)>,
+
+    /// Make a warning an error, or all of them with "warnings"
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, help_heading = "Diagnostics")]
+    pub(crate) deny: Vec<String>,
+
+    /// Silence a warning
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, help_heading = "Diagnostics")]
+    pub(crate) allow: Vec<String>,
+
+    /// Print diagnostics as text, or as one JSON object a line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) diagnostics: Format,
+
+    /// Print at most so many errors and so many warnings; 0 prints all
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) max_errors: usize,
+
+    /// Say what a diagnostic means; "all" lists the codes
+    #[arg(long, value_name = "CODE", exclusive = true, help_heading = "Help")]
+    pub(crate) explain: Option<String>,
+
+    /// Print a completion script
+    #[arg(long, value_name = "SHELL", exclusive = true, help_heading = "Help")]
+    pub(crate) completions: Option<Shell>,
+
+    /// Print the manual page
+    #[arg(long, exclusive = true, help_heading = "Help")]
+    pub(crate) man: bool,
+}
+
+/// How diagnostics are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// The completion script of a shell.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "cvm-asm", &mut script);
+    script
+}
+
+/// The manual page, as roff.
+pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+    Ok(page)
+}
+
+fn definition(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, "1"));
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let inner = |c: char| letter(c) || c.is_ascii_digit() || matches!(c, '.' | '$');
+    if !name.starts_with(letter) || !name.chars().all(inner) {
+        return Err(format!(
+            "`{}` is not a name: names begin with a letter or _",
+            name.escape_debug()
+        ));
+    }
+    if value.trim().is_empty() {
+        return Err(format!(
+            "{name} has no value: write -D {name} or -D {name}=VALUE"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,349 @@
+//! `cvm-asm`: assembles CVM assembly into an executable image.
+
+mod cli;
+mod input;
+mod output;
+
+use clap::Parser;
+use cli::{Arguments, Format};
+use cvm_asm::diagnostic::{Diagnostic, DiagnosticCode, Levels, Severity};
+use cvm_asm::render::{self, Renderer};
+use cvm_asm::source::{SourceFile, SourceMap};
+use cvm_asm::{Assembled, Options, assemble, deps, json, listing, map, suggest};
+use cvm_spec::image::{Image, writer};
+use output::{OutputError, Outputs, identity, is_standard};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: u8 = 64;
+const SOURCE_ERRORS: u8 = 1;
+
+/// Why the program ends without having assembled: a message and the exit status.
+struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            status: USAGE,
+        }
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        Self {
+            status: error.exit_status(),
+            message: error.to_string(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let status = if error.use_stderr() { USAGE } else { 0 };
+            // A closed pipe is no reason to complain about the help text.
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    match run(&arguments) {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure { status: 0, .. }) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report_failure(&failure, arguments.diagnostics);
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    if let Some(word) = &arguments.explain {
+        return print(explain(word)?.as_bytes());
+    }
+    if let Some(shell) = arguments.completions {
+        return print(&cli::completions(shell));
+    }
+    if arguments.man {
+        let page = cli::manual().map_err(|error| Failure::usage(error.to_string()))?;
+        return print(&page);
+    }
+    let levels = levels(arguments)?;
+    let outputs = Destinations::new(arguments)?;
+    let sources = input::read_all(&arguments.files)?;
+    outputs.protect(&arguments.files, arguments)?;
+    let options = Options {
+        debug: arguments.debug,
+        strip: arguments.strip,
+        include_dirs: arguments.include.clone(),
+        defines: arguments.define.clone(),
+        listing: arguments.listing.is_some(),
+        map: arguments.map.is_some(),
+        ..Options::default()
+    };
+    let mut assembled = assemble(&sources, &options);
+    levels.apply(&mut assembled.diagnostics);
+    let files = SourceMap::new(sources.iter().chain(&assembled.included));
+    let errors = report(&assembled.diagnostics, &files, arguments);
+    match &assembled.image {
+        Some(image) if errors == 0 => {
+            outputs.write(image, &assembled, &sources, &files, arguments)?;
+            Ok(0)
+        }
+        _ => Ok(SOURCE_ERRORS),
+    }
+}
+
+/// Where the image and the other outputs go.
+struct Destinations {
+    image: PathBuf,
+}
+
+impl Destinations {
+    fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let image = match (&arguments.output, arguments.files.first()) {
+            (Some(output), _) => output.clone(),
+            (None, Some(first)) if !is_standard(first) => first.with_extension("cvm"),
+            (None, _) => {
+                return Err(Failure::usage(
+                    "the source comes from standard input: say where the image goes with -o FILE",
+                ));
+            }
+        };
+        if is_standard(&image) && io::stdout().is_terminal() {
+            return Err(Failure::usage(
+                "the image is binary and standard output is a terminal: redirect it, or use -o FILE",
+            ));
+        }
+        if is_standard(&image) && arguments.deps.is_some() {
+            return Err(Failure::usage("--deps needs the image's name: use -o FILE"));
+        }
+        let destinations = Self { image };
+        let mut taken = Vec::new();
+        for path in destinations.all(arguments) {
+            let place = identity(path);
+            if taken.contains(&place) {
+                let path = path.display();
+                return Err(Failure::usage(format!("two outputs would go to `{path}`")));
+            }
+            taken.push(place);
+        }
+        Ok(destinations)
+    }
+
+    fn all<'a>(&'a self, arguments: &'a Arguments) -> impl Iterator<Item = &'a Path> {
+        let others = [&arguments.listing, &arguments.map, &arguments.deps];
+        std::iter::once(self.image.as_path())
+            .chain(others.into_iter().flatten().map(PathBuf::as_path))
+    }
+
+    /// Refuses to write over a file that is read.
+    fn protect(&self, read: &[PathBuf], arguments: &Arguments) -> Result<(), Failure> {
+        let read = read.iter().filter(|path| !is_standard(path));
+        let read: Vec<_> = read.map(|path| identity(path)).collect();
+        for path in self.all(arguments).filter(|path| !is_standard(path)) {
+            if path.is_file() && read.contains(&identity(path)) {
+                return Err(Failure {
+                    message: format!(
+                        "`{}` is a source and will not be overwritten",
+                        path.display()
+                    ),
+                    status: 73,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        image: &Image,
+        assembled: &Assembled,
+        given: &[SourceFile],
+        files: &SourceMap<'_>,
+        arguments: &Arguments,
+    ) -> Result<(), Failure> {
+        let dependencies = &assembled.dependencies;
+        self.protect(dependencies, arguments)?;
+        let mut outputs = Outputs::default();
+        if let Some(path) = &arguments.listing {
+            let given = given.len() as u32;
+            outputs.add(path, |mut out| {
+                listing::write(&mut out, image, &assembled.listing, given, files)
+            })?;
+        }
+        if let Some(path) = &arguments.map {
+            outputs.add(path, |mut out| {
+                map::write(&mut out, image, &assembled.map, files)
+            })?;
+        }
+        if let Some(path) = &arguments.deps {
+            let inputs = arguments.files.iter().filter(|path| !is_standard(path));
+            let read: Vec<&Path> = inputs.chain(dependencies).map(PathBuf::as_path).collect();
+            let rule = deps::rule(&self.image, &read).map_err(|error| Failure {
+                message: error.to_string(),
+                status: 73,
+            })?;
+            outputs.add(path, |out| out.write_all(rule.as_bytes()))?;
+        }
+        outputs.add(&self.image, |out| out.write_all(&writer::write(image)))?;
+        Ok(outputs.commit()?)
+    }
+}
+
+/// Prints the diagnostics and the closing line; the number of errors.
+fn report(diagnostics: &[Diagnostic], files: &SourceMap<'_>, arguments: &Arguments) -> usize {
+    let mut err = io::BufWriter::new(io::stderr().lock());
+    let most = match arguments.max_errors {
+        0 => usize::MAX,
+        most => most,
+    };
+    let renderer = Renderer::new(color(), width());
+    let (mut errors, mut warnings, mut omitted) = (0, 0, 0);
+    // Nothing can be done when standard error is closed; the exit status still tells.
+    for diagnostic in diagnostics {
+        let count = match diagnostic.severity {
+            Severity::Error => &mut errors,
+            Severity::Warning => &mut warnings,
+        };
+        *count += 1;
+        if *count > most {
+            omitted += 1;
+            continue;
+        }
+        let _ = match arguments.diagnostics {
+            Format::Json => writeln!(err, "{}", json::diagnostic(diagnostic, files)),
+            Format::Text => writeln!(err, "{}", renderer.render(diagnostic, files)),
+        };
+    }
+    let _ = match arguments.diagnostics {
+        Format::Json => writeln!(err, "{}", json::summary(errors, warnings, omitted)),
+        Format::Text if diagnostics.is_empty() => Ok(()),
+        Format::Text => {
+            let remark = match omitted {
+                0 => String::new(),
+                _ => format!(" ({omitted} not shown; --max-errors 0 shows all)"),
+            };
+            writeln!(err, "{}{remark}", render::summary(errors, warnings))
+        }
+    };
+    let _ = err.flush();
+    errors
+}
+
+fn report_failure(failure: &Failure, format: Format) {
+    let line = match format {
+        Format::Json => json::failure(&failure.message, failure.status),
+        Format::Text => format!("error: {}", render::clean(&failure.message)),
+    };
+    let mut err = io::stderr().lock();
+    let _ = match failure.status {
+        USAGE if format == Format::Text => {
+            writeln!(err, "{line}\n\nFor more information, try '--help'.")
+        }
+        _ => writeln!(err, "{line}"),
+    };
+}
+
+/// Colour only on a terminal that can show it, and never with NO_COLOR.
+fn color() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !refused && !dumb && io::stderr().is_terminal()
+}
+
+/// The terminal's width in columns, 0 when standard error is none.
+fn width() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(0, |(width, _)| usize::from(width.0))
+}
+
+fn levels(arguments: &Arguments) -> Result<Levels, Failure> {
+    let mut levels = Levels::default();
+    let with_hint = |error: cvm_asm::diagnostic::LevelError, name: &str| {
+        let warnings = DiagnosticCode::ALL
+            .iter()
+            .filter(|code| code.severity() == Severity::Warning);
+        let close = suggest::closest(name, warnings.map(|code| code.code()).chain(["warnings"]));
+        Failure::usage(match close {
+            Some(close) => format!("{error}; did you mean `{close}`?"),
+            None => format!("{error}; `--explain all` lists them"),
+        })
+    };
+    for name in &arguments.deny {
+        levels.deny(name).map_err(|error| with_hint(error, name))?;
+    }
+    for name in &arguments.allow {
+        levels.allow(name).map_err(|error| with_hint(error, name))?;
+    }
+    Ok(levels)
+}
+
+/// Writes to standard output; a closed pipe is the end, not an error.
+fn print(bytes: &[u8]) -> Result<u8, Failure> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError::Write {
+            path: "standard output".into(),
+            error,
+        }
+        .into()),
+        _ => Ok(0),
+    }
+}
+
+/// The text of `--explain`.
+fn explain(word: &str) -> Result<String, Failure> {
+    if word == "all" {
+        let rows = DiagnosticCode::ALL.iter().map(|code| {
+            let severity = code.severity().name();
+            format!("{:<24} {severity:<8} {}\n", code.code(), code.title())
+        });
+        return Ok(rows.collect());
+    }
+    let Some(code) = DiagnosticCode::from_code(word) else {
+        let close = suggest::closest(word, DiagnosticCode::ALL.iter().map(|code| code.code()));
+        return Err(Failure::usage(match close {
+            Some(close) => format!("no diagnostic has the code `{word}`; did you mean `{close}`?"),
+            None => format!("no diagnostic has the code `{word}`; `--explain all` lists them"),
+        }));
+    };
+    let severity = code.severity().name();
+    let mut text = format!("{} ({severity}): {}\n\n", code.code(), code.title());
+    for paragraph in code.explanation().split('\n') {
+        text.push_str(&wrapped(paragraph, 80));
+    }
+    if code.severity() == Severity::Warning {
+        text.push_str(&format!(
+            "\n--allow {word} silences it, --deny {word} makes it an error.\n"
+        ));
+    }
+    Ok(text)
+}
+
+/// A paragraph in lines of at most `width` characters where words allow it.
+fn wrapped(paragraph: &str, width: usize) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in paragraph.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            text.push('\n');
+            column = 0;
+        }
+        if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+    text
+}
