@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::sync::atomic::AtomicBool;
+
 use cvm_spec::fault::FaultCode;
+use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::host::Host;
-use crate::memory::MemoryError;
+use crate::host::{Host, HostStop};
+use crate::interp::context::ImportTarget;
+use crate::interp::run::{Run, Stacks};
+use crate::memory::{Memory, MemoryError, Sizes};
 use crate::verify::Module;
 
 /// Limits of a run.
@@ -137,11 +142,19 @@ impl InterruptHandle {
 }
 
 /// A machine.
+///
+/// A machine runs on one thread at a time; make one for each thread from the same module.
 #[derive(Debug)]
 pub struct Machine {
     module: Arc<Module>,
     host: Host,
     limits: Limits,
+    memory: Memory,
+    imports: Vec<ImportTarget>,
+    stacks: Stacks,
+    fuel: Option<u64>,
+    interrupt: Option<Arc<AtomicBool>>,
+    initialised: bool,
 }
 
 impl Machine {
@@ -150,37 +163,233 @@ impl Machine {
     /// # Errors
     /// If an import cannot be resolved or memory is short.
     pub fn new(module: Arc<Module>, host: Host, limits: Limits) -> Result<Machine, MachineError> {
+        let imports = resolve(module.image(), &host)?;
+        let sizes = Sizes {
+            local: limits.call_stack,
+            max_heap: limits.max_heap,
+        };
+        let memory = Memory::new(module.image(), module.data(), sizes)?;
         Ok(Machine {
+            memory,
+            imports,
+            stacks: Stacks::new(limits.call_stack),
+            fuel: limits.fuel,
+            interrupt: None,
+            initialised: false,
             module,
             host,
             limits,
         })
     }
 
-    /// Runs the program from its entry.
+    /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
+    /// a little at every call and loop.
+    pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(self.interrupt.get_or_insert_default()))
+    }
+
+    /// Runs the program from its entry; its initialisers, if it has any, run first.
     ///
     /// # Errors
     /// If the image is not a program.
     pub fn run(&mut self) -> Result<Exit, MachineError> {
-        let _ = (&self.module, &self.host, &self.limits);
-        Err(MachineError::NoEntry("not written yet".into()))
+        let entry = self.module.image().entry;
+        let entry = entry.and_then(|offset| self.module.image().function_starting_at(offset));
+        match entry {
+            Some(function) => Ok(self.run_function(function, &[])),
+            None => Err(MachineError::NoEntry(
+                "the image is a module, not a program: it has no entry".into(),
+            )),
+        }
     }
 
-    /// Runs an exported function with these arguments, a cell each.
+    /// Runs an exported function with these arguments, a cell each. Memory keeps its contents from call to call.
     ///
     /// # Errors
     /// If there is no such export, or it takes another number of arguments.
-    pub fn call(&mut self, export: &str, _args: &[u64]) -> Result<Exit, MachineError> {
-        Err(MachineError::NoEntry(format!("no export `{export}`")))
+    pub fn call(&mut self, export: &str, args: &[u64]) -> Result<Exit, MachineError> {
+        let image = self.module.image();
+        let found = image
+            .exports
+            .iter()
+            .filter(|e| e.kind == ExportKind::Function)
+            .find(|e| image.string(e.name) == Some(export));
+        let Some(found) = found else {
+            let names = image
+                .exports
+                .iter()
+                .filter(|e| e.kind == ExportKind::Function)
+                .filter_map(|e| image.string(e.name));
+            let near = near_name(export, names)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            return Err(MachineError::NoEntry(format!(
+                "there is no exported function `{export}`{near}"
+            )));
+        };
+        let function = found.value;
+        let wanted = image
+            .function_type(&image.functions[function as usize])
+            .unwrap_or_default()
+            .args;
+        if args.len() != usize::from(wanted) {
+            return Err(MachineError::NoEntry(format!(
+                "`{export}` takes {wanted} arguments, {} were given",
+                args.len()
+            )));
+        }
+        Ok(self.run_function(function, args))
+    }
+
+    fn run_function(&mut self, function: u32, args: &[u64]) -> Exit {
+        if !self.initialised {
+            self.initialised = true;
+            let module = Arc::clone(&self.module);
+            for initialiser in &module.image().initialisers {
+                match self.run_one(*initialiser, &[]) {
+                    Exit::Returned(_) => {}
+                    exit => return exit,
+                }
+            }
+        }
+        self.run_one(function, args)
+    }
+
+    fn run_one(&mut self, function: u32, args: &[u64]) -> Exit {
+        let ended = Run {
+            module: &self.module,
+            memory: &mut self.memory,
+            host: &mut self.host,
+            imports: &self.imports,
+            stacks: &mut self.stacks,
+            fuel: self.fuel,
+            timeout: self.limits.timeout,
+            interrupt: self.interrupt.clone(),
+        }
+        .run(function, args);
+        if let Some(fuel) = &mut self.fuel {
+            *fuel = ended.fuel;
+        }
+        match self.host.flush() {
+            Err(HostStop::BrokenPipe)
+                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
+            {
+                Exit::BrokenPipe
+            }
+            _ => ended.exit,
+        }
     }
 
     /// Fuel used so far, if a limit was set.
     pub fn fuel_used(&self) -> Option<u64> {
-        None
+        Some(self.limits.fuel? - self.fuel?)
+    }
+
+    /// Adds fuel, if a limit was set.
+    pub fn add_fuel(&mut self, amount: u64) {
+        if let (Some(fuel), Some(limit)) = (&mut self.fuel, &mut self.limits.fuel) {
+            *fuel = fuel.saturating_add(amount);
+            *limit = limit.saturating_add(amount);
+        }
     }
 
     /// The module that it runs.
     pub fn module(&self) -> &Arc<Module> {
         &self.module
     }
+
+    /// Its memory, to be looked at and changed between runs.
+    pub fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    /// Its host functions.
+    pub fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
+/// Finds what every import names.
+fn resolve(image: &Image, host: &Host) -> Result<Vec<ImportTarget>, MachineError> {
+    let text = |reference| image.string(reference).unwrap_or_default();
+    let mut targets = Vec::with_capacity(image.imports.len());
+    for (number, import) in image.imports.iter().enumerate() {
+        let number = number as u32;
+        let (module, name) = (text(import.module), text(import.name));
+        let full = if module.is_empty() {
+            name.to_string()
+        } else {
+            format!("{module}.{name}")
+        };
+        match import.kind {
+            ImportKind::Host => {}
+            ImportKind::Foreign | ImportKind::ForeignData => {
+                return Err(MachineError::NotPermitted {
+                    import: number,
+                    library: module.to_string(),
+                    name: name.to_string(),
+                    flag: format!("--allow-ffi={module}"),
+                });
+            }
+            ImportKind::Module | ImportKind::ModuleData => {
+                return Err(MachineError::Unsupported {
+                    import: number,
+                    name: full,
+                    reason: "it names a function of another module, and this machine runs single modules".into(),
+                });
+            }
+        }
+        let found = host
+            .modules
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, candidate)| candidate.namespace() == module)
+            .find_map(|(index, candidate)| Some((index, candidate.function(name)?)));
+        let Some((index, (function_type, function))) = found else {
+            let names: Vec<String> = host
+                .modules
+                .iter()
+                .flat_map(|m| {
+                    m.names()
+                        .into_iter()
+                        .map(|n| format!("{}.{n}", m.namespace()))
+                })
+                .collect();
+            return Err(MachineError::MissingImport {
+                import: number,
+                suggestion: near_name(&full, names.iter().map(String::as_str)).map(str::to_string),
+                name: full,
+            });
+        };
+        let wanted = image
+            .types
+            .get(import.type_index as usize)
+            .map_or((0, 0), cvm_spec::image::Type::arity);
+        if wanted != (function_type.args, function_type.results) {
+            return Err(MachineError::ImportType {
+                import: number,
+                name: full,
+                wanted,
+                found: (function_type.args, function_type.results),
+            });
+        }
+        targets.push(ImportTarget {
+            module: index,
+            number: function,
+            args: wanted.0,
+            results: wanted.1,
+        });
+    }
+    Ok(targets)
+}
+
+/// The nearest of some names, if one is near enough to be a misspelling.
+pub(crate) fn near_name<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (wanted.chars().count() / 3).max(1);
+    names
+        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, name)| name)
 }

@@ -74,6 +74,15 @@ impl Host {
         Host::default()
     }
 
+    /// Flushes every namespace; the first failure counts, but all are flushed.
+    pub(crate) fn flush(&mut self) -> Result<(), HostStop> {
+        let mut result = Ok(());
+        for module in &mut self.modules {
+            result = result.and(module.flush());
+        }
+        result
+    }
+
     /// Adds a namespace. A later one of the same name hides the earlier one.
     pub fn add(&mut self, module: impl HostModule + 'static) -> &mut Host {
         self.modules.push(Box::new(module));

@@ -1,1 +1,63 @@
-//! The interpreter.
+//! The interpreter: verified byte code is translated to a register form ([`translate`]) that handlers run
+//! ([`handlers`]), each ending in a jump to the next.
+//!
+//! [`locate`] finds out, after the fact, what a fault report needs: while a program runs nothing is recorded for it.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod context;
+pub(crate) mod handlers;
+pub(crate) mod locate;
+pub(crate) mod op;
+pub(crate) mod run;
+pub(crate) mod translate;
+
+use context::Callee;
+use op::Op;
+use translate::Land;
+
+/// What is compiled into the code besides the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CodeOptions {
+    /// Fuel is charged at the start of every block.
+    pub(crate) metered: bool,
+    /// Time limit and interrupt flag are looked at, at function entries and loop heads.
+    pub(crate) polled: bool,
+}
+
+impl CodeOptions {
+    /// A number below 4.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.metered) | usize::from(self.polled) << 1
+    }
+}
+
+/// A module's code in register form. It never changes once it is translated, so machines on several threads share it.
+#[derive(Debug)]
+pub(crate) struct Code {
+    /// All ops; pointers to them stay valid because the box never moves.
+    pub(crate) ops: Box<[Op]>,
+    /// Text offset of each op's instruction.
+    pub(crate) offsets: Vec<u32>,
+    /// By text offset: number of the function that begins there plus 1, else 0.
+    pub(crate) entries: Vec<u32>,
+    /// By function number.
+    pub(crate) callees: Vec<Callee>,
+    /// Ascending by text offset.
+    pub(crate) lands: Vec<Land>,
+    /// Where the outermost function returns to.
+    pub(crate) finish: *const Op,
+}
+
+// SAFETY: the raw pointers refer to `ops`, which the same value owns and nobody changes after translation.
+unsafe impl Send for Code {}
+// SAFETY: as above; shared access only reads.
+unsafe impl Sync for Code {}
+
+impl Code {
+    /// Text offset of the instruction that an op belongs to.
+    pub(crate) fn text_offset(&self, op: *const Op) -> Option<u32> {
+        let bytes = (op as usize).checked_sub(self.ops.as_ptr() as usize)?;
+        self.offsets.get(bytes / size_of::<Op>()).copied()
+    }
+}

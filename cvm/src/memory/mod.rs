@@ -11,6 +11,7 @@
 
 mod region;
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use cvm_spec::fault::FaultCode;
@@ -108,12 +109,13 @@ pub(crate) struct Sizes {
 /// A machine's memory.
 #[derive(Debug)]
 pub struct Memory {
-    /// The segment descriptor table, first so that engines reach it at offset 0.
-    pub(crate) table: Box<[Descriptor; 8]>,
+    /// The segment descriptor table, allocated on its own so that an engine's pointer to it stays valid when the
+    /// memory moves. Made by `Box::into_raw`.
+    table: NonNull<[Descriptor; 8]>,
     local_capacity: u64,
     heap_largest: u64,
     data: Arc<[u8]>,
-    bss: Region,
+    _bss: Region,
     local: Region,
     heap: Region,
 }
@@ -121,6 +123,13 @@ pub struct Memory {
 // SAFETY: the raw pointers in the table point into regions that the same value owns (or, for data, into an Arc of
 // bytes that nobody writes), so moving the whole to another thread moves every access with it.
 unsafe impl Send for Memory {}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the table came from a box and is freed once.
+        drop(unsafe { Box::from_raw(self.table.as_ptr()) });
+    }
+}
 
 impl Memory {
     /// Memory for one run of an image: data shared, bss initialised, heap at its first size, local empty.
@@ -165,19 +174,37 @@ impl Memory {
         table[Tag::Local as usize] = Descriptor::new(local.base(), 0, true, true);
         table[Tag::Heap as usize] = Descriptor::new(heap.base(), image.heap_first, true, true);
         Ok(Memory {
-            table,
+            table: NonNull::from(Box::leak(table)),
             local_capacity: sizes.local,
             heap_largest: largest,
             data,
-            bss,
+            _bss: bss,
             local,
             heap,
         })
     }
 
+    /// The descriptor table, for engines.
+    pub(crate) fn table(&self) -> *mut Descriptor {
+        self.table.as_ptr().cast()
+    }
+
+    #[inline(always)]
+    fn descriptor(&self, tag: Tag) -> &Descriptor {
+        // SAFETY: the table is valid for 8 entries as long as self lives; engines change it only while they run, when
+        // no such reference is alive.
+        unsafe { &(*self.table.as_ptr())[tag as usize] }
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self, tag: Tag) -> &mut Descriptor {
+        // SAFETY: as above, and the borrow of self is exclusive.
+        unsafe { &mut (*self.table.as_ptr())[tag as usize] }
+    }
+
     /// Size in bytes of a segment now. For `l:` this is csp.
     pub fn segment_size(&self, tag: Tag) -> u64 {
-        self.table[tag as usize].size
+        self.descriptor(tag).size
     }
 
     /// The constants that `d:` shows.
@@ -188,7 +215,7 @@ impl Memory {
     /// csp: bytes of the addressable call stack in use.
     #[inline(always)]
     pub(crate) fn csp(&self) -> u64 {
-        self.table[Tag::Local as usize].size
+        self.descriptor(Tag::Local).size
     }
 
     /// Moves csp up and zeroes the bytes between; `None` if the call stack has no room.
@@ -205,7 +232,7 @@ impl Memory {
                 .add(csp as usize)
                 .write_bytes(0, bytes as usize);
         }
-        self.table[Tag::Local as usize].resize(new, true, true);
+        self.descriptor_mut(Tag::Local).resize(new, true, true);
         Some(())
     }
 
@@ -213,25 +240,25 @@ impl Memory {
     #[inline]
     pub(crate) fn pop_locals_to(&mut self, csp: u64) {
         debug_assert!(csp <= self.csp());
-        self.table[Tag::Local as usize].resize(csp, true, true);
+        self.descriptor_mut(Tag::Local).resize(csp, true, true);
     }
 
     /// The heap's size in pages.
     #[inline]
     pub fn heap_pages(&self) -> u64 {
-        self.table[Tag::Heap as usize].size / HEAP_PAGE
+        self.descriptor(Tag::Heap).size / HEAP_PAGE
     }
 
     /// Grows the heap by whole pages, in place; gives the former size in pages, or `None` if it cannot.
     pub fn heap_grow(&mut self, pages: u64) -> Option<u64> {
-        let old = self.table[Tag::Heap as usize].size;
+        let old = self.descriptor(Tag::Heap).size;
         let new = pages
             .checked_mul(HEAP_PAGE)
             .and_then(|bytes| bytes.checked_add(old))
             .filter(|new| *new <= self.heap_largest)?;
         if new != old {
             self.heap.commit(new).ok()?;
-            self.table[Tag::Heap as usize].resize(new, true, true);
+            self.descriptor_mut(Tag::Heap).resize(new, true, true);
         }
         Some(old / HEAP_PAGE)
     }
@@ -249,9 +276,9 @@ impl Memory {
         width: u64,
         kind: AccessKind,
     ) -> Result<*mut u8, Violation> {
-        let tag = (base >> 61) as usize;
+        let tag = Tag::from_bits((base >> 61) as u8);
         let off = (base & OFFSET_MASK).wrapping_add(offset);
-        let descriptor = &self.table[tag];
+        let descriptor = self.descriptor(tag);
         let limits = match kind {
             AccessKind::Read => &descriptor.read_limit,
             AccessKind::Write => &descriptor.write_limit,
@@ -358,8 +385,8 @@ impl Memory {
     }
 }
 
-const fn is_accessible(tag: usize, kind: AccessKind) -> bool {
-    match Tag::from_bits(tag as u8) {
+const fn is_accessible(tag: Tag, kind: AccessKind) -> bool {
+    match tag {
         Tag::Data => matches!(kind, AccessKind::Read),
         Tag::Bss | Tag::Local | Tag::Heap => true,
         Tag::Absolute | Tag::Text | Tag::Reserved | Tag::Upper => false,

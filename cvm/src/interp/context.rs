@@ -1,0 +1,140 @@
+//! What handlers share: limits, the shadow stack, the host, and the reason why they stopped.
+
+#![allow(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use cvm_spec::fault::FaultCode;
+
+use crate::fault::Fault;
+use crate::host::{Host, HostStop};
+use crate::machine::Exit;
+use crate::memory::Memory;
+
+use super::op::{Op, Slots};
+use super::translate::Land;
+
+/// How many polls pass between looks at the clock.
+const POLLS: u32 = 1024;
+
+/// A frame of the shadow stack: where a call returns to. No pointer reaches it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShadowFrame {
+    pub(crate) ip: *const Op,
+    pub(crate) fp: Slots,
+}
+
+/// A function that `call_i` can reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Callee {
+    pub(crate) code: *const Op,
+    /// Cells that its frame needs.
+    pub(crate) cells: u32,
+    /// Number of its type among the distinct ones.
+    pub(crate) type_number: u32,
+}
+
+/// An import that was resolved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImportTarget {
+    /// Index in [`Host::modules`].
+    pub(crate) module: usize,
+    /// The function's number in it.
+    pub(crate) number: u32,
+    pub(crate) args: u16,
+    pub(crate) results: u16,
+}
+
+/// Why the handlers stopped.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The outermost function returned; its results are in the first slots.
+    Returned,
+    /// The run ends.
+    Exit(Exit),
+    /// A fault at this op, to be completed with registers and backtrace.
+    Fault { fault: Box<Fault>, op: *const Op },
+}
+
+/// The state that handlers share.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// First cell behind the cell stack.
+    pub(crate) cells_end: Slots,
+    /// Next free frame of the shadow stack.
+    pub(crate) shadow: *mut ShadowFrame,
+    /// Fuel that is left.
+    pub(crate) fuel: u64,
+    /// Polls until the next look at clock and interrupt flag.
+    pub(crate) polls: u32,
+    /// Whether fuel is charged.
+    pub(crate) metered: bool,
+    /// By text offset: number of a function that begins there, plus 1; 0 elsewhere.
+    pub(crate) entries: *const u32,
+    /// Length of `entries`.
+    pub(crate) text_size: u64,
+    /// By function number.
+    pub(crate) callees: *const Callee,
+    /// The code's `land`s, ascending by text offset.
+    pub(crate) lands: *const [Land],
+    /// Memory; its descriptor table is also passed to every handler.
+    pub(crate) memory: *mut Memory,
+    pub(crate) host: *mut Host,
+    pub(crate) imports: *const ImportTarget,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) interrupt: Arc<AtomicBool>,
+    pub(crate) stop: Stop,
+}
+
+impl Context {
+    /// Looks at the clock and the interrupt flag.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn poll(&mut self) -> Option<FaultCode> {
+        self.polls = POLLS;
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Some(FaultCode::Interrupted);
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Some(FaultCode::Timeout),
+            _ => None,
+        }
+    }
+
+    /// Turns what a host function said into a stop. `args` are the call's first arguments.
+    pub(crate) fn stop_for_host(
+        &mut self,
+        import: u32,
+        stopped: HostStop,
+        op: *const Op,
+        args: &[u64],
+    ) {
+        let mut fault = match stopped {
+            HostStop::Exit(status) => {
+                self.stop = Stop::Exit(Exit::Exited(status));
+                return;
+            }
+            HostStop::BrokenPipe => {
+                self.stop = Stop::Exit(Exit::BrokenPipe);
+                return;
+            }
+            HostStop::Violation(violation) => {
+                // SAFETY: memory is the machine's own and no handler holds a reference into it here.
+                let size = unsafe { (*self.memory).segment_size(violation.pointer.tag()) };
+                Fault::from_violation(violation, size)
+            }
+            HostStop::Error(message) => Fault {
+                message: Some(message),
+                ..Fault::new(FaultCode::HostFault)
+            },
+        };
+        fault.import = Some(import);
+        fault.operands = args.iter().map(|value| ("", *value)).collect();
+        self.stop = Stop::Fault {
+            fault: Box::new(fault),
+            op,
+        };
+    }
+}

@@ -1,0 +1,168 @@
+//! How handlers report a fault: out of line and with scalars only, so that the common path stays short and keeps its
+//! tail call.
+//!
+//! The operands noted here are values by position; [`crate::interp::locate`] names them from the instruction table.
+
+use cvm_spec::fault::FaultCode;
+use cvm_spec::pointer::{Pointer, Tag};
+
+use crate::fault::{Fault, RefusedAccess, Tried};
+use crate::interp::context::{Context, Stop};
+use crate::interp::op::{Flow, Op, stop};
+use crate::memory::{AccessKind, Violation};
+
+/// Stops with a fault; the machine adds registers and backtrace.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn raise(ip: *const Op, ctx: *mut Context, fault: Fault) -> Flow {
+    // SAFETY: ctx is the running machine's context.
+    unsafe {
+        (*ctx).stop = Stop::Fault {
+            fault: Box::new(fault),
+            op: ip,
+        };
+    }
+    stop()
+}
+
+/// A fault of an instruction with one or two operands.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn raise_code(
+    ip: *const Op,
+    ctx: *mut Context,
+    code: FaultCode,
+    x: u64,
+    y: u64,
+) -> Flow {
+    let fault = Fault {
+        operands: vec![("", x), ("", y)],
+        ..Fault::new(code)
+    };
+    // SAFETY: ctx is the running machine's context.
+    unsafe { raise(ip, ctx, fault) }
+}
+
+/// Width and direction of an access in one register.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape(u32);
+
+impl Shape {
+    /// A load of `width` bytes.
+    pub(crate) const fn read(width: u32) -> Shape {
+        Shape(width)
+    }
+
+    /// A store of `width` bytes.
+    pub(crate) const fn write(width: u32) -> Shape {
+        Shape(width | 1 << 16)
+    }
+
+    const fn width(self) -> u64 {
+        (self.0 & 0xffff) as u64
+    }
+
+    const fn kind(self) -> AccessKind {
+        if self.0 >> 16 == 0 {
+            AccessKind::Read
+        } else {
+            AccessKind::Write
+        }
+    }
+}
+
+/// Stops with the fault of a refused load or store.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse(
+    ip: *const Op,
+    ctx: *mut Context,
+    base: u64,
+    offset: u64,
+    value: u64,
+    shape: Shape,
+) -> Flow {
+    // SAFETY: ctx and its memory belong to the running machine.
+    let violation =
+        unsafe { (*(*ctx).memory).violation(base, offset, shape.width(), shape.kind()) };
+    let operands = vec![("base", base), ("offset", offset), ("v", value)];
+    // SAFETY: ctx is the running machine's context.
+    unsafe { refuse_violation(ip, ctx, violation, operands) }
+}
+
+/// Stops with the fault of an access outside the local object that the operand names; `address` is the object's
+/// offset in the `l:` segment.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse_object(
+    ip: *const Op,
+    ctx: *mut Context,
+    address: u64,
+    offset: u64,
+    value: u64,
+    shape: Shape,
+) -> Flow {
+    let violation = Violation {
+        code: match shape.kind() {
+            AccessKind::Read => FaultCode::ReadOutsideObject,
+            AccessKind::Write => FaultCode::WriteOutsideObject,
+        },
+        pointer: Pointer::new(Tag::Local, address.wrapping_add(offset)),
+        width: shape.width(),
+        kind: shape.kind(),
+    };
+    let operands = vec![("base", address), ("offset", offset), ("v", value)];
+    // SAFETY: ctx is the running machine's context.
+    unsafe { refuse_violation(ip, ctx, violation, operands) }
+}
+
+/// Stops with the fault of a violation.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse_violation(
+    ip: *const Op,
+    ctx: *mut Context,
+    violation: Violation,
+    operands: Vec<(&'static str, u64)>,
+) -> Flow {
+    // SAFETY: ctx and its memory belong to the running machine.
+    let size = unsafe { (*(*ctx).memory).segment_size(violation.pointer.tag()) };
+    let fault = Fault {
+        operands,
+        ..Fault::from_violation(violation, size)
+    };
+    // SAFETY: ctx is the running machine's context.
+    unsafe { raise(ip, ctx, fault) }
+}
+
+/// Stops with the fault of a refused jump or indirect call.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse_target(
+    ip: *const Op,
+    ctx: *mut Context,
+    code: FaultCode,
+    target: u64,
+    types: Option<[(u16, u16, u32); 2]>,
+) -> Flow {
+    let pointer = Pointer(target);
+    let tried = match code {
+        FaultCode::JumpToNonText | FaultCode::JumpToNonLand => Tried::Jump,
+        _ => Tried::Call,
+    };
+    // SAFETY: ctx and its memory belong to the running machine.
+    let segment_size = unsafe { (*(*ctx).memory).segment_size(pointer.tag()) };
+    let fault = Fault {
+        access: Some(RefusedAccess {
+            pointer,
+            width: 0,
+            segment_size,
+            tried,
+        }),
+        operands: vec![("target", target)],
+        types,
+        ..Fault::new(code)
+    };
+    // SAFETY: ctx is the running machine's context.
+    unsafe { raise(ip, ctx, fault) }
+}

@@ -1,0 +1,420 @@
+//! Memory: loads and stores by address form, bulk operations, the heap.
+//!
+//! Address forms, in the handlers' names: `_rr` base and offset in slots, `_rk` base in a slot and a constant offset,
+//! `_kr` a constant base (short pointer) and the offset in a slot, `_kc` a constant base and a constant offset in a
+//! data cell, `_or` a local object and the offset in a slot. Stores name the value behind: `r` a slot, `i` a 16-bit
+//! immediate.
+
+use std::cmp::Ordering;
+
+use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
+
+use super::fault::{Shape, raise, refuse, refuse_object, refuse_violation};
+use super::{handlers, slot};
+use crate::fault::Fault;
+use crate::interp::op::goto;
+use crate::memory::Descriptor;
+
+/// The descriptor of a pointer's tag and the access's offset in the segment.
+#[inline(always)]
+unsafe fn resolve(table: *mut Descriptor, base: u64, offset: u64) -> (*mut Descriptor, u64) {
+    // SAFETY: the table has 8 entries and a tag has 3 bits.
+    let descriptor = unsafe { table.add((base >> 61) as usize) };
+    (descriptor, (base & OFFSET_MASK).wrapping_add(offset))
+}
+
+/// The same for a constant base.
+#[inline(always)]
+unsafe fn resolve_short(table: *mut Descriptor, base: u32, offset: u64) -> (*mut Descriptor, u64) {
+    // SAFETY: the table has 8 entries and a tag has 3 bits.
+    let descriptor = unsafe { table.add((base >> 29) as usize) };
+    (
+        descriptor,
+        u64::from(base & 0x1fff_ffff).wrapping_add(offset),
+    )
+}
+
+#[inline(always)]
+fn widen(short: u32) -> u64 {
+    ShortPointer(short).widen().0
+}
+
+/// The address in `l:` of the object that a data cell describes: csp less its distance.
+#[inline(always)]
+unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
+    // SAFETY: the table has 8 entries.
+    unsafe {
+        (*table.add(Tag::Local as usize))
+            .size
+            .wrapping_sub(u64::from(distance))
+    }
+}
+
+/// Loads: name, type in memory, type that extends it to a cell, index of the limit.
+macro_rules! loads {
+    ($($name:ident $memory:ty, $extend:ty, $log:literal;)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$name _rr>](ip, fp, table, ctx) {
+                let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                }
+            }
+            fn [<$name _rk>](ip, fp, table, ctx) {
+                let (base, offset) = (slot!(fp, (*ip).b), (*ip).c as i32 as u64);
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                }
+            }
+            fn [<$name _kr>](ip, fp, table, ctx) {
+                let offset = slot!(fp, (*ip).b);
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                }
+            }
+            fn [<$name _kc>](ip, fp, table, ctx) {
+                let offset = (*ip.add(1)).word.number;
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(2), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                }
+            }
+            fn [<$name _or>](ip, fp, table, ctx) {
+                let offset = slot!(fp, (*ip).b);
+                let address = object_address(table, (*ip).c);
+                // The data cell holds size - width + 1 of the object.
+                if offset < (*ip.add(1)).word.number {
+                    let base = (*table.add(Tag::Local as usize)).base;
+                    let value = base.add((address + offset) as usize).cast::<$memory>().read_unaligned();
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(2), fp, table, ctx)
+                } else {
+                    refuse_object(ip, ctx, address, offset, 0, Shape::read(1 << $log))
+                }
+            }
+        )* } }
+    };
+}
+
+/// Stores: name, type in memory, index of the limit.
+macro_rules! stores {
+    ($($name:ident $memory:ty, $log:literal;)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$name _rrr>](ip, fp, table, ctx) {
+                let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b), slot!(fp, (*ip).c));
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _rkr>](ip, fp, table, ctx) {
+                let (base, offset, value) = (slot!(fp, (*ip).a), (*ip).c as i32 as u64, slot!(fp, (*ip).b));
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _krr>](ip, fp, table, ctx) {
+                let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _kri>](ip, fp, table, ctx) {
+                let (offset, value) = (slot!(fp, (*ip).a), (*ip).b as i16 as u64);
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _kcr>](ip, fp, table, ctx) {
+                let (offset, value) = ((*ip.add(1)).word.number, slot!(fp, (*ip).a));
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(2), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _orr>](ip, fp, table, ctx) {
+                let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
+                let address = object_address(table, (*ip).c);
+                if offset < (*ip.add(1)).word.number {
+                    let base = (*table.add(Tag::Local as usize)).base;
+                    base.add((address + offset) as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    goto(ip.add(2), fp, table, ctx)
+                } else {
+                    refuse_object(ip, ctx, address, offset, value, Shape::write(1 << $log))
+                }
+            }
+        )* } }
+    };
+}
+loads! {
+    b_read u8, u64, 0;
+    w_read u16, u64, 1;
+    d_read u32, u64, 2;
+    q_read u64, u64, 3;
+    b_read_s i8, i64, 0;
+    w_read_s i16, i64, 1;
+    d_read_s i32, i64, 2;
+}
+
+stores! {
+    b_write u8, 0;
+    w_write u16, 1;
+    d_write u32, 2;
+    q_write u64, 3;
+}
+
+handlers! {
+    /// a = 8 bytes at the constant address c, which the verifier checked.
+    fn load_constant(ip, fp, table, ctx) {
+        let (descriptor, off) = resolve_short(table, (*ip).c, 0);
+        slot!(fp, (*ip).a) = (*descriptor).base.add(off as usize).cast::<u64>().read_unaligned();
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// 8 bytes at the constant address c, which the verifier checked, = a.
+    fn store_constant(ip, fp, table, ctx) {
+        let (descriptor, off) = resolve_short(table, (*ip).c, 0);
+        (*descriptor).base.add(off as usize).cast::<u64>().write_unaligned(slot!(fp, (*ip).a));
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// a = 8 bytes of the frame, c bytes below csp.
+    fn load_local(ip, fp, table, ctx) {
+        let base = (*table.add(Tag::Local as usize)).base;
+        let address = object_address(table, (*ip).c);
+        slot!(fp, (*ip).a) = base.add(address as usize).cast::<u64>().read_unaligned();
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// 8 bytes of the frame, c bytes below csp, = a.
+    fn store_local(ip, fp, table, ctx) {
+        let base = (*table.add(Tag::Local as usize)).base;
+        let address = object_address(table, (*ip).c);
+        base.add(address as usize).cast::<u64>().write_unaligned(slot!(fp, (*ip).a));
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// a = pointer to the object c bytes below csp.
+    fn local_address(ip, fp, table, ctx) {
+        slot!(fp, (*ip).a) = (Tag::Local as u64) << 61 | object_address(table, (*ip).c);
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// Zeroes the object c bytes below csp; the data cell holds its size.
+    fn zero_local(ip, fp, table, ctx) {
+        let base = (*table.add(Tag::Local as usize)).base;
+        let address = object_address(table, (*ip).c);
+        base.add(address as usize).write_bytes(0, (*ip.add(1)).word.number as usize);
+        goto(ip.add(2), fp, table, ctx)
+    }
+
+    /// `mem_copy` of the three slots from a on.
+    fn mem_copy(ip, fp, table, ctx) {
+        let operands = fp.add((*ip).a as usize);
+        match super::memory::bulk_copy(ip, ctx, operands) {
+            true => goto(ip.add(1), fp, table, ctx),
+            false => crate::interp::op::stop(),
+        }
+    }
+
+    /// `mem_fill` of the three slots from a on.
+    fn mem_fill(ip, fp, table, ctx) {
+        let operands = fp.add((*ip).a as usize);
+        match super::memory::bulk_fill(ip, ctx, operands) {
+            true => goto(ip.add(1), fp, table, ctx),
+            false => crate::interp::op::stop(),
+        }
+    }
+
+    /// `mem_compare` of the three slots from a on; the result goes to a.
+    fn mem_compare(ip, fp, table, ctx) {
+        let operands = fp.add((*ip).a as usize);
+        match super::memory::bulk_compare(ip, ctx, operands) {
+            true => goto(ip.add(1), fp, table, ctx),
+            false => crate::interp::op::stop(),
+        }
+    }
+
+    /// a = the heap's size in pages.
+    fn heap_size(ip, fp, table, ctx) {
+        slot!(fp, (*ip).a) = (*(*ctx).memory).heap_pages();
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// a = the heap's former size in pages, or -1; grows by b pages.
+    fn heap_grow(ip, fp, table, ctx) {
+        let old = super::memory::grow(ctx, slot!(fp, (*ip).b));
+        slot!(fp, (*ip).a) = old;
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// `ptr_to_host` without foreign access: a fault.
+    fn ptr_to_host(ip, fp, table, ctx) {
+        let _ = table;
+        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), slot!(fp, (*ip).c))
+    }
+
+    /// `ptr_from_host` without foreign access: a fault.
+    fn ptr_from_host(ip, fp, table, ctx) {
+        let _ = table;
+        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), 0)
+    }
+}
+
+#[inline(never)]
+unsafe fn grow(ctx: *mut crate::interp::context::Context, pages: u64) -> u64 {
+    // SAFETY: ctx and its memory belong to the running machine; no reference into it is alive in a handler.
+    unsafe { (*(*ctx).memory).heap_grow(pages) }.unwrap_or(u64::MAX)
+}
+
+/// Charges a bulk instruction by its length when fuel is counted: one unit for each 16 bytes begun.
+unsafe fn charge(
+    ip: *const crate::interp::op::Op,
+    ctx: *mut crate::interp::context::Context,
+    length: u64,
+) -> bool {
+    // SAFETY: ctx is the running machine's context.
+    unsafe {
+        if !(*ctx).metered {
+            return true;
+        }
+        let cost = length.div_ceil(16);
+        match (*ctx).fuel.checked_sub(cost) {
+            Some(left) => {
+                (*ctx).fuel = left;
+                true
+            }
+            None => {
+                let _ = raise(ip, ctx, Fault::new(cvm_spec::fault::FaultCode::OutOfFuel));
+                false
+            }
+        }
+    }
+}
+
+type Operands = *mut u64;
+
+#[inline(never)]
+unsafe fn bulk_copy(
+    ip: *const crate::interp::op::Op,
+    ctx: *mut crate::interp::context::Context,
+    operands: Operands,
+) -> bool {
+    // SAFETY: operands are three slots of the frame; ctx and its memory belong to the running machine.
+    unsafe {
+        let (to, from, length) = (*operands, *operands.add(1), *operands.add(2));
+        if !charge(ip, ctx, length) {
+            return false;
+        }
+        match (*(*ctx).memory).copy(to, from, length) {
+            Ok(()) => true,
+            Err(violation) => {
+                let _ = refuse_violation(
+                    ip,
+                    ctx,
+                    violation,
+                    vec![("to", to), ("from", from), ("length", length)],
+                );
+                false
+            }
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn bulk_fill(
+    ip: *const crate::interp::op::Op,
+    ctx: *mut crate::interp::context::Context,
+    operands: Operands,
+) -> bool {
+    // SAFETY: as in `bulk_copy`.
+    unsafe {
+        let (to, byte, length) = (*operands, *operands.add(1), *operands.add(2));
+        if !charge(ip, ctx, length) {
+            return false;
+        }
+        match (*(*ctx).memory).fill(to, byte as u8, length) {
+            Ok(()) => true,
+            Err(violation) => {
+                let _ = refuse_violation(
+                    ip,
+                    ctx,
+                    violation,
+                    vec![("to", to), ("byte", byte), ("length", length)],
+                );
+                false
+            }
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn bulk_compare(
+    ip: *const crate::interp::op::Op,
+    ctx: *mut crate::interp::context::Context,
+    operands: Operands,
+) -> bool {
+    // SAFETY: as in `bulk_copy`.
+    unsafe {
+        let (a, b, length) = (*operands, *operands.add(1), *operands.add(2));
+        if !charge(ip, ctx, length) {
+            return false;
+        }
+        match (*(*ctx).memory).compare(a, b, length) {
+            Ok(order) => {
+                *operands = match order {
+                    Ordering::Less => u64::MAX,
+                    Ordering::Equal => 0,
+                    Ordering::Greater => 1,
+                };
+                true
+            }
+            Err(violation) => {
+                let _ = refuse_violation(
+                    ip,
+                    ctx,
+                    violation,
+                    vec![("a", a), ("b", b), ("length", length)],
+                );
+                false
+            }
+        }
+    }
+}

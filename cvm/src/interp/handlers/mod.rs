@@ -1,0 +1,56 @@
+//! The handlers: one small function for each op of the register form.
+//!
+//! Families (arithmetic with registers or an immediate, memory by address form, fused compare-and-branch) are
+//! generated from the pure functions in [`cvm_spec::arith`]; the rest are written out. [`list`] names all of them.
+//!
+//! Invariants, established by the verifier and the translator:
+//! - slot operands lie inside the frame that the call checked room for;
+//! - distances lead to executable ops of the same function;
+//! - a handler touches guest memory only behind a check of the descriptor table, or at a constant address that the
+//!   verifier checked.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod branch;
+pub(crate) mod call;
+pub(crate) mod fault;
+pub(crate) mod list;
+pub(crate) mod memory;
+pub(crate) mod value;
+
+/// Defines handlers. The body is an expression of type `Flow` in which reads of slots and ops are allowed.
+macro_rules! handlers {
+    ($($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $table:ident, $ctx:ident) $body:block)*) => {
+        $(
+            $(#[$meta])*
+            #[cfg_attr(feature = "loop-dispatch", inline(always))]
+            pub(crate) unsafe extern "C" fn $name(
+                $ip: *const $crate::interp::op::Op,
+                $fp: $crate::interp::op::Slots,
+                $table: *mut $crate::memory::Descriptor,
+                $ctx: *mut $crate::interp::context::Context,
+            ) -> $crate::interp::op::Flow {
+                // SAFETY: the module's invariants: operands of translated code lie inside the frame and the code, and
+                // table and ctx are those of the running machine, to which the run has exclusive access.
+                unsafe { $body }
+            }
+        )*
+    };
+}
+pub(crate) use handlers;
+
+/// Reads a slot.
+macro_rules! slot {
+    ($fp:expr, $number:expr) => {
+        *$fp.add($number as usize)
+    };
+}
+pub(crate) use slot;
+
+/// The op at a distance in bytes.
+macro_rules! at_distance {
+    ($ip:expr, $distance:expr) => {
+        $ip.byte_offset($distance as i32 as isize)
+    };
+}
+pub(crate) use at_distance;

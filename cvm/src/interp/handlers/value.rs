@@ -1,0 +1,121 @@
+//! Values: arithmetic, copies and constants.
+
+use super::{handlers, slot};
+use crate::interp::op::goto;
+
+/// `a = op(b, c)` and `a = op(b, immediate)` of a pure binary function.
+macro_rules! binary {
+    ($($op:ident)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _r>](ip, fp, table, ctx) {
+                slot!(fp, (*ip).a) = arith::$op(slot!(fp, (*ip).b), slot!(fp, (*ip).c));
+                goto(ip.add(1), fp, table, ctx)
+            }
+            fn [<$op _i>](ip, fp, table, ctx) {
+                slot!(fp, (*ip).a) = arith::$op(slot!(fp, (*ip).b), (*ip).c as i32 as u64);
+                goto(ip.add(1), fp, table, ctx)
+            }
+        )* } }
+    };
+}
+
+/// The same for functions that can fault.
+macro_rules! faulting_binary {
+    ($($op:ident)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _r>](ip, fp, table, ctx) {
+                let (x, y) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
+                match arith::$op(x, y) {
+                    Ok(value) => {
+                        slot!(fp, (*ip).a) = value;
+                        goto(ip.add(1), fp, table, ctx)
+                    }
+                    Err(code) => raise_code(ip, ctx, code, x, y),
+                }
+            }
+            fn [<$op _i>](ip, fp, table, ctx) {
+                let (x, y) = (slot!(fp, (*ip).b), (*ip).c as i32 as u64);
+                match arith::$op(x, y) {
+                    Ok(value) => {
+                        slot!(fp, (*ip).a) = value;
+                        goto(ip.add(1), fp, table, ctx)
+                    }
+                    Err(code) => raise_code(ip, ctx, code, x, y),
+                }
+            }
+        )* } }
+    };
+}
+
+/// `a = op(b)` of a pure function.
+macro_rules! unary {
+    ($($op:ident)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _r>](ip, fp, table, ctx) {
+                slot!(fp, (*ip).a) = arith::$op(slot!(fp, (*ip).b));
+                goto(ip.add(1), fp, table, ctx)
+            }
+        )* } }
+    };
+}
+
+/// `a = op(b)` of a function that can fault.
+macro_rules! faulting_unary {
+    ($($op:ident)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _r>](ip, fp, table, ctx) {
+                let x = slot!(fp, (*ip).b);
+                match arith::$op(x) {
+                    Ok(value) => {
+                        slot!(fp, (*ip).a) = value;
+                        goto(ip.add(1), fp, table, ctx)
+                    }
+                    Err(code) => raise_code(ip, ctx, code, x, 0),
+                }
+            }
+        )* } }
+    };
+}
+
+/// `a = op(b, c low half, c high half)`.
+macro_rules! ternary {
+    ($($op:ident)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _r>](ip, fp, table, ctx) {
+                let c = (*ip).c;
+                slot!(fp, (*ip).a) = arith::$op(slot!(fp, (*ip).b), slot!(fp, c & 0xffff), slot!(fp, c >> 16));
+                goto(ip.add(1), fp, table, ctx)
+            }
+        )* } }
+    };
+}
+pub(crate) use {binary, faulting_binary, faulting_unary, ternary, unary};
+
+handlers! {
+    /// a = b
+    fn copy(ip, fp, table, ctx) {
+        slot!(fp, (*ip).a) = slot!(fp, (*ip).b);
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// a = c, sign-extended
+    fn constant(ip, fp, table, ctx) {
+        slot!(fp, (*ip).a) = (*ip).c as i32 as u64;
+        goto(ip.add(1), fp, table, ctx)
+    }
+
+    /// a = the data cell's 64 bits
+    fn constant_wide(ip, fp, table, ctx) {
+        slot!(fp, (*ip).a) = (*ip.add(1)).word.number;
+        goto(ip.add(2), fp, table, ctx)
+    }
+
+    /// Zeroes c slots from a on.
+    fn zero(ip, fp, table, ctx) {
+        let first = fp.add((*ip).a as usize);
+        for number in 0..(*ip).c as usize {
+            *first.add(number) = 0;
+        }
+        goto(ip.add(1), fp, table, ctx)
+    }
+}

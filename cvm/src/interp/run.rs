@@ -1,0 +1,145 @@
+//! One run of a function: sets the context up, starts the handlers, and makes an [`Exit`] of how they stopped.
+
+#![allow(unsafe_code)]
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use crate::host::Host;
+use crate::machine::Exit;
+use crate::memory::Memory;
+use crate::verify::Module;
+
+use super::context::{Context, ImportTarget, ShadowFrame, Stop};
+use super::handlers::list;
+use super::locate::locate;
+use super::op::Op;
+use super::{Code, CodeOptions};
+
+/// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
+#[derive(Debug)]
+pub(crate) struct Stacks {
+    cells: Box<[mem::MaybeUninit<u64>]>,
+    shadow: Box<[mem::MaybeUninit<ShadowFrame>]>,
+}
+
+// SAFETY: the shadow frames are only meaningful while a run is going on, and a run stays on its thread.
+unsafe impl Send for Stacks {}
+
+impl Stacks {
+    /// Stacks of this many bytes of cells, and a shadow frame for each cell.
+    pub(crate) fn new(bytes: u64) -> Stacks {
+        let cells = (bytes / 8).max(64) as usize;
+        Stacks {
+            cells: Box::new_uninit_slice(cells),
+            shadow: Box::new_uninit_slice(cells + 1),
+        }
+    }
+}
+
+/// What a run needs besides the code.
+pub(crate) struct Run<'m> {
+    pub(crate) module: &'m Module,
+    pub(crate) memory: &'m mut Memory,
+    pub(crate) host: &'m mut Host,
+    pub(crate) imports: &'m [ImportTarget],
+    pub(crate) stacks: &'m mut Stacks,
+    pub(crate) fuel: Option<u64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) interrupt: Option<Arc<AtomicBool>>,
+}
+
+/// How a run ended, and the fuel that is left.
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    pub(crate) fuel: u64,
+}
+
+impl Run<'_> {
+    /// Runs a function with arguments, of which there are as many as its type says, to its end.
+    pub(crate) fn run(self, function: u32, args: &[u64]) -> Ended {
+        let options = CodeOptions {
+            metered: self.fuel.is_some(),
+            polled: self.timeout.is_some() || self.interrupt.is_some(),
+        };
+        let code: &Code = self.module.code(options);
+        let image = self.module.image();
+        let record = &image.functions[function as usize];
+        let results = image.function_type(record).unwrap_or_default().results;
+        let callee = code.callees[function as usize];
+        let table = self.memory.table();
+        let csp = self.memory.csp();
+        let cells = self.stacks.cells.as_mut_ptr().cast::<u64>();
+        let shadow = self.stacks.shadow.as_mut_ptr().cast::<ShadowFrame>();
+        let mut context = Context {
+            cells_end: cells.wrapping_add(self.stacks.cells.len()),
+            shadow,
+            fuel: self.fuel.unwrap_or(0),
+            polls: 1,
+            metered: options.metered,
+            entries: code.entries.as_ptr(),
+            text_size: code.entries.len() as u64,
+            callees: code.callees.as_ptr(),
+            lands: code.lands.as_slice(),
+            memory: self.memory,
+            host: self.host,
+            imports: self.imports.as_ptr(),
+            deadline: self
+                .timeout
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
+            interrupt: self.interrupt.unwrap_or_default(),
+            stop: Stop::Returned,
+        };
+        let ctx: *mut Context = &mut context;
+        // SAFETY: shadow has room for one frame more than there are cells, and every call moves fp up by at least one
+        // cell; the code is that of this module; table, memory, host and imports belong to this run and are borrowed
+        // exclusively, so only handlers touch them. The first frame's arguments and cells fit the cell stack, or the
+        // run does not start.
+        unsafe {
+            if callee.cells as usize > self.stacks.cells.len()
+                || args.len() > self.stacks.cells.len()
+            {
+                let fault = crate::fault::Fault::new(cvm_spec::fault::FaultCode::CallStackOverflow);
+                (*ctx).stop = Stop::Fault {
+                    fault: Box::new(fault),
+                    op: callee.code,
+                };
+                *shadow = ShadowFrame {
+                    ip: code.finish,
+                    fp: cells,
+                };
+                (*ctx).shadow = shadow.add(1);
+            } else {
+                for (number, arg) in args.iter().enumerate() {
+                    *cells.add(number) = *arg;
+                }
+                *shadow = ShadowFrame {
+                    ip: code.finish,
+                    fp: cells,
+                };
+                (*ctx).shadow = shadow.add(1);
+                list::run(callee.code, cells, table, ctx);
+            }
+            let exit = match mem::replace(&mut (*ctx).stop, Stop::Returned) {
+                Stop::Returned => {
+                    Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
+                }
+                Stop::Exit(exit) => exit,
+                Stop::Fault { fault, op } => {
+                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
+                    let frames = std::slice::from_raw_parts(shadow, frames);
+                    let top = (*(*ctx).memory).csp();
+                    Exit::Fault(Box::new(locate(self.module, code, *fault, op, top, frames)))
+                }
+            };
+            (*(*ctx).memory).pop_locals_to(csp);
+            let _: *const Op = callee.code;
+            Ended {
+                exit,
+                fuel: (*ctx).fuel,
+            }
+        }
+    }
+}

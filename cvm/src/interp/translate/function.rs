@@ -1,0 +1,812 @@
+//! Translation of one function, instruction by instruction.
+
+#![allow(unsafe_code)]
+
+use cvm_spec::codec::{Instruction, Operand};
+use cvm_spec::image::{FunctionType, Image};
+use cvm_spec::isa::{Flow, Opcode};
+use cvm_spec::pointer::{ShortPointer, Tag};
+
+use crate::interp::CodeOptions;
+use crate::interp::handlers::list::Id;
+use crate::verify::body::Body;
+use crate::verify::flow::{Depths, UNREACHED, effect};
+use crate::verify::frame::{Frame, Home};
+
+use super::builder::{Builder, Last, Popped, Slot, Value};
+use super::select::{Fused, Load, Shape, Store, exchanged, fuse, shape};
+use super::{Land, TypeNumbers};
+
+/// What the translation of one function needs and gives.
+pub(super) struct Translation<'t, 'a> {
+    pub(super) image: &'a Image,
+    pub(super) body: &'t Body<'a>,
+    pub(super) frame: &'t Frame,
+    pub(super) depths: &'t Depths,
+    pub(super) function: u32,
+    pub(super) function_type: FunctionType,
+    pub(super) options: CodeOptions,
+    pub(super) builder: &'t mut Builder,
+    /// (data cell, function number): places that get a function's first op, its cells in the op before.
+    pub(super) calls: &'t mut Vec<(usize, u32)>,
+    pub(super) lands: &'t mut Vec<(Land, usize)>,
+    pub(super) types: &'t mut TypeNumbers,
+    /// Number of `declare` instructions before the one under translation.
+    pub(super) declared: usize,
+}
+
+/// What begins at an instruction.
+#[derive(Clone, Copy, Default)]
+struct Leader {
+    /// A jump, or `land`, leads here.
+    target: bool,
+    /// A jump from here or from further down leads here.
+    loop_head: bool,
+    /// A block that is charged as a whole begins here.
+    block: bool,
+}
+
+/// A jump whose distance is not known yet: the op or data cell, the op that distances count from, and the target.
+struct Fixup {
+    cell: usize,
+    from: usize,
+    target: usize,
+}
+
+impl Translation<'_, '_> {
+    /// Emits the function; gives the index of its first op and the cells that its frame needs.
+    pub(super) fn run(mut self) -> (usize, u32) {
+        let leaders = self.find_leaders();
+        let cells = self
+            .builder
+            .begin_function(self.frame.slots, self.depths.max);
+        let first_op = self.builder.ops.len();
+        self.builder.at = self.body.start;
+        self.emit_prologue();
+
+        let mut op_of = vec![usize::MAX; self.body.instructions.len()];
+        let mut fixups = Vec::new();
+        let mut fresh = true;
+        let mut falls_in = false;
+        for number in 0..self.body.instructions.len() {
+            let (at, instruction) = self.body.instructions[number];
+            let depth = self.depths.before[number];
+            if depth == UNREACHED {
+                falls_in = false;
+                self.declared += usize::from(instruction.opcode == Opcode::Declare);
+                continue;
+            }
+            let leader = leaders[number];
+            if leader.target || !falls_in {
+                if falls_in {
+                    self.builder.settle();
+                }
+                self.builder.enter_block(depth);
+                fresh &= number == 0 && !leader.target;
+            }
+            self.builder.at = at;
+            op_of[number] = self.builder.ops.len();
+            if self.options.metered && leader.block {
+                let cost = self.block_cost(number, &leaders);
+                self.builder.emit(Id::charge_fuel, 0, 0, cost);
+                self.builder.last = None;
+            }
+            if self.options.polled && (leader.loop_head || number == 0) {
+                self.builder.emit(Id::poll, 0, 0, 0);
+                self.builder.last = None;
+            }
+            fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
+            self.instruction(number, &instruction, fresh, &mut fixups);
+            falls_in = instruction.opcode.flow().falls_through();
+        }
+        for fixup in fixups {
+            let distance = (op_of[fixup.target] as i64 - fixup.from as i64)
+                * size_of::<crate::interp::op::Op>() as i64;
+            self.builder.ops[fixup.cell].c = distance as i32 as u32;
+        }
+        (first_op, cells)
+    }
+
+    fn find_leaders(&self) -> Vec<Leader> {
+        let body = self.body;
+        let mut leaders = vec![Leader::default(); body.instructions.len()];
+        leaders[0].block = true;
+        for (number, (_, instruction)) in body.instructions.iter().enumerate() {
+            if self.depths.before[number] == UNREACHED {
+                continue;
+            }
+            if instruction.opcode == Opcode::Land {
+                leaders[number].target = true;
+                leaders[number].loop_head = true;
+                leaders[number].block = true;
+            }
+            let Ok(()) = body.for_each_distance(number, |distance| {
+                if let Some(target) = self.target(number, distance) {
+                    leaders[target].target = true;
+                    leaders[target].block = true;
+                    leaders[target].loop_head |= target <= number;
+                }
+                Ok::<(), std::convert::Infallible>(())
+            });
+            if instruction.opcode.flow() == Flow::Branch && number + 1 < leaders.len() {
+                leaders[number + 1].block = true;
+            }
+        }
+        leaders
+    }
+
+    fn target(&self, number: usize, distance: i32) -> Option<usize> {
+        self.body
+            .target_offset(number, distance)
+            .and_then(|offset| self.body.at(offset))
+    }
+
+    /// Fuel for the block that begins at an instruction: one unit for each of its instructions.
+    fn block_cost(&self, first: usize, leaders: &[Leader]) -> u32 {
+        let mut cost = 0;
+        for number in first..leaders.len() {
+            if number > first && leaders[number].block || self.depths.before[number] == UNREACHED {
+                break;
+            }
+            cost += 1;
+            if !self.body.instructions[number]
+                .1
+                .opcode
+                .flow()
+                .falls_through()
+            {
+                break;
+            }
+        }
+        cost
+    }
+
+    /// Sets the frame up: room in `l:`, private locals zero, arguments with an address stored there.
+    fn emit_prologue(&mut self) {
+        let args = u32::from(self.function_type.args);
+        if self.frame.local_size != 0 {
+            self.builder
+                .emit(Id::enter_local, 0, 0, self.frame.local_size);
+        }
+        match self.frame.slots - args {
+            0 => {}
+            1 => {
+                self.builder.emit(Id::constant, args as Slot, 0, 0);
+            }
+            count => {
+                self.builder.emit(Id::zero, args as Slot, 0, count);
+            }
+        }
+        for argument in 0..args {
+            if let Home::Address(address) = self.frame.objects[argument as usize].home {
+                let distance = self.distance(address);
+                self.builder
+                    .emit(Id::store_local, argument as Slot, 0, distance);
+            }
+        }
+    }
+
+    /// Bytes from csp down to an address of this frame.
+    fn distance(&self, address: u32) -> u32 {
+        self.frame.local_size - address
+    }
+
+    fn instruction(
+        &mut self,
+        number: usize,
+        instruction: &Instruction<'_>,
+        fresh: bool,
+        fixups: &mut Vec<Fixup>,
+    ) {
+        let opcode = instruction.opcode;
+        match shape(opcode) {
+            Shape::Binary {
+                register,
+                immediate,
+                fold,
+            } => self.binary(opcode, register, immediate, fold),
+            Shape::Unary { register, fold } => self.unary(opcode, register, fold),
+            Shape::Ternary(id) => self.ternary(id),
+            Shape::Load(load) => self.load(instruction, load),
+            Shape::Store(store) => self.store(instruction, store),
+            Shape::Other => self.other(number, instruction, fresh, fixups),
+        }
+    }
+
+    fn binary(
+        &mut self,
+        opcode: Opcode,
+        register: Id,
+        immediate: Id,
+        fold: fn(u64, u64) -> Result<u64, cvm_spec::fault::FaultCode>,
+    ) {
+        let right = self.builder.pop();
+        let left = self.builder.pop();
+        if let (Value::Constant(a), Value::Constant(b)) = (left.value, right.value) {
+            if let Ok(value) = fold(a, b) {
+                self.builder.push(Value::Constant(value));
+                return;
+            }
+        }
+        if let Some(small) = right.small() {
+            let slot = self.builder.slot_of(left);
+            let result = self.builder.next();
+            let op = self.builder.emit(immediate, result, slot, small as u32);
+            self.builder.push_result(op, Some((opcode, true)));
+            return;
+        }
+        if let (Some(small), Some(opcode)) = (left.small(), exchanged(opcode)) {
+            if let Shape::Binary { immediate, .. } = shape(opcode) {
+                let slot = self.builder.slot_of(right);
+                let result = self.builder.next();
+                let op = self.builder.emit(immediate, result, slot, small as u32);
+                self.builder.push_result(op, Some((opcode, true)));
+                return;
+            }
+        }
+        let left = self.builder.slot_of(left);
+        let right = self.builder.slot_of(right);
+        let result = self.builder.next();
+        let op = self.builder.emit(register, result, left, u32::from(right));
+        self.builder.push_result(op, Some((opcode, false)));
+    }
+
+    fn unary(
+        &mut self,
+        opcode: Opcode,
+        id: Id,
+        fold: fn(u64) -> Result<u64, cvm_spec::fault::FaultCode>,
+    ) {
+        let operand = self.builder.pop();
+        if let Value::Constant(a) = operand.value {
+            if let Ok(value) = fold(a) {
+                self.builder.push(Value::Constant(value));
+                return;
+            }
+        }
+        let slot = self.builder.slot_of(operand);
+        let result = self.builder.next();
+        let op = self.builder.emit(id, result, slot, 0);
+        self.builder.push_result(op, Some((opcode, false)));
+    }
+
+    fn ternary(&mut self, id: Id) {
+        let third = self.builder.pop();
+        let second = self.builder.pop();
+        let first = self.builder.pop();
+        let [first, second, third] = [first, second, third].map(|v| self.builder.slot_of(v));
+        let result = self.builder.next();
+        let op = self.builder.emit(
+            id,
+            result,
+            first,
+            u32::from(second) | u32::from(third) << 16,
+        );
+        self.builder.push_result(op, None);
+    }
+
+    /// The constant short pointer that a base is, if it is one.
+    fn constant_base(base: Popped) -> Option<u32> {
+        let Value::Constant(value) = base.value else {
+            return None;
+        };
+        let pointer = cvm_spec::pointer::Pointer(value);
+        let offset = u32::try_from(pointer.offset()).ok()?;
+        ShortPointer::new(pointer.tag(), offset).map(|short| short.0)
+    }
+
+    fn load(&mut self, instruction: &Instruction<'_>, load: Load) {
+        let access = instruction.opcode.access().expect("a load is an access");
+        let zero = Popped {
+            value: Value::Constant(0),
+            natural: 0,
+        };
+        if let Operand::Pointer(pointer) = instruction.operand {
+            if pointer.tag() == Tag::Local {
+                return self.load_local(pointer.offset(), access, load);
+            }
+            if !access.indexed && pointer.tag() != Tag::Absolute {
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::load_constant, result, 0, pointer.0);
+                return self.builder.push_result(op, None);
+            }
+            let offset = if access.indexed {
+                self.builder.pop()
+            } else {
+                zero
+            };
+            return self.load_from_constant(pointer.0, offset, load);
+        }
+        let offset = if access.indexed {
+            self.builder.pop()
+        } else {
+            zero
+        };
+        let base = self.builder.pop();
+        if let Some(short) = Self::constant_base(base) {
+            return self.load_from_constant(short, offset, load);
+        }
+        let base = self.builder.slot_of(base);
+        let (id, offset) = match offset.small() {
+            Some(small) => (load.rk, small as u32),
+            None => (load.rr, u32::from(self.builder.slot_of(offset))),
+        };
+        let result = self.builder.next();
+        let op = self.builder.emit(id, result, base, offset);
+        self.builder.push_result(op, None);
+    }
+
+    fn load_from_constant(&mut self, short: u32, offset: Popped, load: Load) {
+        let result = self.builder.next();
+        if let Value::Constant(offset) = offset.value {
+            let op = self.builder.emit(load.kc, result, 0, short);
+            self.builder.emit_data(offset, 0, 0);
+            return self.builder.push_result(op, None);
+        }
+        let offset = self.builder.slot_of(offset);
+        let op = self.builder.emit(load.kr, result, offset, short);
+        self.builder.push_result(op, None);
+    }
+
+    /// The object that holds a frame offset, and the offset's distance in it.
+    fn object(&self, offset: u32) -> (crate::verify::frame::Object, u32) {
+        let number = self
+            .frame
+            .containing(offset)
+            .expect("the verifier checked local operands");
+        let object = self.frame.objects[number];
+        (object, offset - object.offset)
+    }
+
+    fn load_local(&mut self, offset: u32, access: cvm_spec::isa::Access, load: Load) {
+        let (object, inside) = self.object(offset);
+        match object.home {
+            Home::Slot(slot) => self.builder.push(Value::Local(slot as Slot)),
+            Home::Address(address) if !access.indexed => {
+                let distance = self.distance(address + inside);
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::load_local, result, 0, distance);
+                self.builder.push_result(op, None);
+            }
+            Home::Address(address) => {
+                let index = self.builder.pop();
+                let index = self.builder.slot_of(index);
+                let result = self.builder.next();
+                let distance = self.distance(address);
+                let op = self.builder.emit(load.object, result, index, distance);
+                self.builder
+                    .emit_data(u64::from(object.size) - u64::from(access.width) + 1, 0, 0);
+                self.builder.push_result(op, None);
+            }
+        }
+    }
+
+    fn store(&mut self, instruction: &Instruction<'_>, store: Store) {
+        let access = instruction.opcode.access().expect("a store is an access");
+        let zero = Popped {
+            value: Value::Constant(0),
+            natural: 0,
+        };
+        if let Operand::Pointer(pointer) = instruction.operand {
+            if pointer.tag() == Tag::Local {
+                return self.store_local(pointer.offset(), access, store);
+            }
+            let value = self.builder.pop();
+            if !access.indexed && pointer.tag() != Tag::Absolute {
+                let value = self.builder.slot_of(value);
+                self.builder.emit(Id::store_constant, value, 0, pointer.0);
+                return;
+            }
+            let offset = if access.indexed {
+                self.builder.pop()
+            } else {
+                zero
+            };
+            return self.store_to_constant(pointer.0, offset, value, store);
+        }
+        let value = self.builder.pop();
+        let offset = if access.indexed {
+            self.builder.pop()
+        } else {
+            zero
+        };
+        let base = self.builder.pop();
+        if let Some(short) = Self::constant_base(base) {
+            return self.store_to_constant(short, offset, value, store);
+        }
+        let base = self.builder.slot_of(base);
+        match offset.small() {
+            Some(small) => {
+                let value = self.builder.slot_of(value);
+                self.builder.emit(store.rkr, base, value, small as u32);
+            }
+            None => {
+                let offset = self.builder.slot_of(offset);
+                let value = self.builder.slot_of(value);
+                self.builder.emit(store.rrr, base, offset, u32::from(value));
+            }
+        }
+    }
+
+    fn store_to_constant(&mut self, short: u32, offset: Popped, value: Popped, store: Store) {
+        if let Value::Constant(offset) = offset.value {
+            let value = self.builder.slot_of(value);
+            self.builder.emit(store.kcr, value, 0, short);
+            self.builder.emit_data(offset, 0, 0);
+            return;
+        }
+        let offset = self.builder.slot_of(offset);
+        match value.small().and_then(|small| i16::try_from(small).ok()) {
+            Some(tiny) => {
+                self.builder.emit(store.kri, offset, tiny as u16, short);
+            }
+            None => {
+                let value = self.builder.slot_of(value);
+                self.builder.emit(store.krr, offset, value, short);
+            }
+        }
+    }
+
+    fn store_local(&mut self, offset: u32, access: cvm_spec::isa::Access, store: Store) {
+        let (object, inside) = self.object(offset);
+        match object.home {
+            Home::Slot(slot) => self.assign(slot as Slot),
+            Home::Address(address) if !access.indexed => {
+                let value = self.builder.pop();
+                let value = self.builder.slot_of(value);
+                let distance = self.distance(address + inside);
+                self.builder.emit(Id::store_local, value, 0, distance);
+            }
+            Home::Address(address) => {
+                let value = self.builder.pop();
+                let index = self.builder.pop();
+                let index = self.builder.slot_of(index);
+                let value = self.builder.slot_of(value);
+                let distance = self.distance(address);
+                self.builder.emit(store.object, index, value, distance);
+                self.builder
+                    .emit_data(u64::from(object.size) - u64::from(access.width) + 1, 0, 0);
+            }
+        }
+    }
+
+    /// Pops a value into a private local.
+    fn assign(&mut self, slot: Slot) {
+        let last = self.builder.last_result();
+        let value = self.builder.pop();
+        if value.value == Value::Local(slot) {
+            return;
+        }
+        let before = self.builder.ops.len();
+        self.builder.settle_local(slot);
+        match (value.value, last) {
+            (Value::Natural, Some(last)) if before == self.builder.ops.len() => {
+                self.builder.retarget(last, slot);
+            }
+            (Value::Natural, _) => {
+                self.builder.emit(Id::copy, slot, value.natural, 0);
+            }
+            (Value::Local(from), _) => {
+                self.builder.emit(Id::copy, slot, from, 0);
+            }
+            (Value::Constant(constant), _) => {
+                self.builder.load_constant(slot, constant);
+            }
+        }
+    }
+
+    fn other(
+        &mut self,
+        number: usize,
+        instruction: &Instruction<'_>,
+        fresh: bool,
+        fixups: &mut Vec<Fixup>,
+    ) {
+        match (instruction.opcode, instruction.operand) {
+            (Opcode::Nop | Opcode::Land, _) => self.marker(instruction.opcode),
+            (Opcode::Declare, _) => self.declare(fresh),
+            (Opcode::Halt, _) => {
+                self.builder.emit(Id::halt, 0, 0, 0);
+            }
+            (Opcode::Brk, _) => {
+                self.builder.emit(Id::breakpoint, 0, 0, 0);
+            }
+            (Opcode::Abort, Operand::Code(code)) => {
+                self.builder.emit(Id::abort, 0, 0, u32::from(code));
+            }
+            (
+                Opcode::PushB | Opcode::PushW | Opcode::PushD | Opcode::PushUd | Opcode::PushQ,
+                Operand::Constant(constant),
+            ) => self.builder.push(Value::Constant(constant)),
+            (Opcode::PushA, Operand::Pointer(pointer)) => self.push_address(pointer),
+            (Opcode::Drop, _) => self.builder.drop_top(1),
+            (Opcode::Dup, _) => self.pick(0),
+            (Opcode::Over, _) => self.pick(1),
+            (Opcode::Pick, Operand::Depth(below)) => self.pick(usize::from(below)),
+            (Opcode::Swap, _) => self.rearrange(2, &[1, 0]),
+            (Opcode::Rot, _) => self.rearrange(3, &[1, 2, 0]),
+            (Opcode::Slide, Operand::Slide { dropped, kept }) => {
+                let (dropped, kept) = (usize::from(dropped), usize::from(kept));
+                let sources: Vec<usize> = (dropped..dropped + kept).collect();
+                self.rearrange(dropped + kept, &sources);
+            }
+            (Opcode::MemCopy, _) => self.bulk(Id::mem_copy, 0),
+            (Opcode::MemFill, _) => self.bulk(Id::mem_fill, 0),
+            (Opcode::MemCompare, _) => self.bulk(Id::mem_compare, 1),
+            (Opcode::HeapSize, _) => {
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::heap_size, result, 0, 0);
+                self.builder.push_result(op, None);
+            }
+            (Opcode::HeapGrow, _) => {
+                let pages = self.builder.pop();
+                let pages = self.builder.slot_of(pages);
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::heap_grow, result, pages, 0);
+                self.builder.push_result(op, None);
+            }
+            (Opcode::PtrToHost, _) => {
+                let length = self.builder.pop();
+                let pointer = self.builder.pop();
+                let pointer = self.builder.slot_of(pointer);
+                let length = self.builder.slot_of(length);
+                let result = self.builder.next();
+                let op = self
+                    .builder
+                    .emit(Id::ptr_to_host, result, pointer, u32::from(length));
+                self.builder.push_result(op, None);
+            }
+            (Opcode::PtrFromHost, _) => {
+                let host = self.builder.pop();
+                let host = self.builder.slot_of(host);
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::ptr_from_host, result, host, 0);
+                self.builder.push_result(op, None);
+            }
+            (Opcode::Jmp, Operand::Jump(distance)) => {
+                self.builder.settle();
+                let op = self.builder.emit(Id::jump, 0, 0, 0);
+                self.fix(fixups, op, op, number, distance);
+            }
+            (Opcode::Jz, Operand::Jump(distance)) => self.branch(number, distance, false, fixups),
+            (Opcode::Jnz, Operand::Jump(distance)) => self.branch(number, distance, true, fixups),
+            (Opcode::Switch, Operand::Table(table)) => {
+                let index = self.builder.pop();
+                let index = self.builder.slot_of(index);
+                self.builder.settle();
+                let op = self.builder.emit(Id::switch, index, 0, table.len() as u32);
+                for distance in table.distances() {
+                    let cell = self.builder.emit_data(0, 0, 0);
+                    self.fix(fixups, cell, op, number, distance);
+                }
+            }
+            (Opcode::JmpI, _) => {
+                let target = self.builder.pop();
+                let target = self.builder.slot_of(target);
+                self.builder
+                    .emit(Id::jump_indirect, target, 0, self.function);
+            }
+            (
+                Opcode::Call
+                | Opcode::CallI
+                | Opcode::CallX
+                | Opcode::CallXi
+                | Opcode::RetCall
+                | Opcode::RetCallI,
+                Operand::Index(index),
+            ) => self.call(instruction, index),
+            (Opcode::Ret, _) => self.return_results(),
+            (opcode, operand) => {
+                unreachable!("`{}` does not decode with {operand:?}", opcode.mnemonic())
+            }
+        }
+    }
+
+    /// `nop` and `land` do nothing; a `land` is noted for `jmp_i`.
+    fn marker(&mut self, opcode: Opcode) {
+        if opcode == Opcode::Land {
+            let land = Land {
+                text: self.builder.at,
+                function: self.function,
+                op: std::ptr::null(),
+            };
+            self.lands.push((land, self.builder.ops.len()));
+            self.builder.last = None;
+        }
+    }
+
+    /// Zeroes the object of a `declare`, unless it is still zero from the function's start.
+    fn declare(&mut self, fresh: bool) {
+        let number = usize::from(self.function_type.args) + self.declared;
+        self.declared += 1;
+        if fresh {
+            return;
+        }
+        let object = self.frame.objects[number];
+        match object.home {
+            Home::Slot(slot) => {
+                self.builder.settle_local(slot as Slot);
+                self.builder.load_constant(slot as Slot, 0);
+            }
+            Home::Address(address) => {
+                let distance = self.distance(address);
+                self.builder.emit(Id::zero_local, 0, 0, distance);
+                self.builder.emit_data(u64::from(object.size), 0, 0);
+            }
+        }
+    }
+
+    fn push_address(&mut self, pointer: ShortPointer) {
+        if pointer.tag() != Tag::Local {
+            self.builder.push(Value::Constant(pointer.widen().0));
+            return;
+        }
+        let (object, _) = self.object(pointer.offset());
+        let Home::Address(address) = object.home else {
+            unreachable!("an object whose address is pushed has one")
+        };
+        let result = self.builder.next();
+        let distance = self.distance(address);
+        let op = self.builder.emit(Id::local_address, result, 0, distance);
+        self.builder.push_result(op, None);
+    }
+
+    fn pick(&mut self, below: usize) {
+        match self.builder.peek(below) {
+            (Value::Natural, slot) => {
+                let result = self.builder.next();
+                let op = self.builder.emit(Id::copy, result, slot, 0);
+                self.builder.push_result(op, None);
+            }
+            (value, _) => self.builder.push(value),
+        }
+    }
+
+    /// Replaces the top `count` operands by those at the given positions among them.
+    fn rearrange(&mut self, count: usize, sources: &[usize]) {
+        let first = self.builder.depth() - count;
+        let sources: Vec<usize> = sources.iter().map(|source| first + source).collect();
+        self.builder.permute(first, &sources);
+    }
+
+    fn bulk(&mut self, id: Id, results: usize) {
+        let first = self.builder.settle_top(3);
+        self.builder.emit(id, first, 0, 0);
+        self.builder.drop_top(3);
+        self.builder.push_natural(results);
+    }
+
+    fn fix(&self, fixups: &mut Vec<Fixup>, cell: usize, from: usize, number: usize, distance: i32) {
+        let target = self
+            .target(number, distance)
+            .expect("the verifier checked jump targets");
+        fixups.push(Fixup { cell, from, target });
+    }
+
+    /// `jz` (`holds` false) and `jnz` (`holds` true), fused with a comparison right before.
+    fn branch(&mut self, number: usize, distance: i32, holds: bool, fixups: &mut Vec<Fixup>) {
+        let last = self.builder.last_result();
+        let condition = self.builder.pop();
+        if let Value::Constant(constant) = condition.value {
+            self.builder.settle();
+            if (constant != 0) == holds {
+                let op = self.builder.emit(Id::jump, 0, 0, 0);
+                self.fix(fixups, op, op, number, distance);
+            }
+            return;
+        }
+        if let Some((id, a, b)) = last.and_then(|last| self.fused(last, holds)) {
+            self.builder.settle();
+            let op = self.builder.emit(id, a, b, 0);
+            self.fix(fixups, op, op, number, distance);
+            return;
+        }
+        let slot = self.builder.slot_of(condition);
+        self.builder.settle();
+        let id = if holds {
+            Id::jump_nonzero
+        } else {
+            Id::jump_zero
+        };
+        let op = self.builder.emit(id, slot, 0, 0);
+        self.fix(fixups, op, op, number, distance);
+    }
+
+    /// The fused form of the comparison emitted last, which is taken away again.
+    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, u16, u16)> {
+        let (opcode, is_immediate) = last.function?;
+        let op = self.builder.ops[last.op];
+        let (id, a, b) = match fuse(opcode, holds)? {
+            Fused::Test(id) => (id, op.b, 0),
+            Fused::Integer { immediate, .. } if is_immediate => {
+                let small = i16::try_from(op.c as i32).ok()?;
+                (immediate, op.b, small as u16)
+            }
+            Fused::Float(_) if is_immediate => return None,
+            Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.b, op.c as u16),
+        };
+        self.builder.unemit(last.op);
+        Some((id, a, b))
+    }
+
+    fn call(&mut self, instruction: &Instruction<'_>, index: u32) {
+        let opcode = instruction.opcode;
+        let (pops, pushes) = effect(self.image, self.function_type, opcode, instruction.operand);
+        let (mut pops, pushes) = (pops as usize, pushes as usize);
+        let mut target = 0;
+        if matches!(opcode, Opcode::CallI | Opcode::RetCallI | Opcode::CallXi) {
+            let popped = self.builder.pop();
+            target = self.builder.slot_of(popped);
+            pops -= 1;
+        }
+        let first = self.builder.settle_top(pops);
+        match opcode {
+            Opcode::Call => {
+                self.builder.emit(Id::call, first, 0, 0);
+                let cell = self.builder.emit_data(0, 0, 0);
+                self.calls.push((cell, index));
+            }
+            Opcode::CallI => {
+                let wanted = self.types.number(self.image, index);
+                self.builder.emit(Id::call_indirect, first, target, wanted);
+            }
+            Opcode::RetCall => {
+                if self.frame.local_size != 0 {
+                    self.builder
+                        .emit(Id::leave_local, 0, 0, self.frame.local_size);
+                }
+                self.builder.emit(Id::tail_call, first, pops as u16, 0);
+                let cell = self.builder.emit_data(0, 0, 0);
+                self.calls.push((cell, index));
+            }
+            Opcode::RetCallI => {
+                let wanted = self.types.number(self.image, index);
+                self.builder
+                    .emit(Id::tail_call_indirect, first, pops as u16, wanted);
+                self.builder.emit_data(0, target, self.frame.local_size);
+            }
+            Opcode::CallX => {
+                self.builder.emit(Id::call_import, first, 0, index);
+            }
+            _ => {
+                self.builder
+                    .emit(Id::call_foreign_pointer, first, target, index);
+            }
+        }
+        self.builder.drop_top(pops);
+        self.builder.push_natural(pushes);
+    }
+
+    fn return_results(&mut self) {
+        let results = usize::from(self.function_type.results);
+        let leave = |builder: &mut Builder, size| {
+            if size != 0 {
+                builder.emit(Id::leave_local, 0, 0, size);
+            }
+        };
+        let size = self.frame.local_size;
+        match results {
+            0 => {
+                leave(self.builder, size);
+                self.builder.emit(Id::return_none, 0, 0, 0);
+            }
+            1 => {
+                let result = self.builder.pop();
+                if let Some(small) = result.small() {
+                    leave(self.builder, size);
+                    self.builder.emit(Id::return_constant, 0, 0, small as u32);
+                } else {
+                    let slot = self.builder.slot_of(result);
+                    leave(self.builder, size);
+                    self.builder.emit(Id::return_slot, slot, 0, 0);
+                }
+            }
+            _ => {
+                let first = self.builder.settle_top(results);
+                leave(self.builder, size);
+                self.builder
+                    .emit(Id::return_slots, first, results as u16, 0);
+            }
+        }
+    }
+}

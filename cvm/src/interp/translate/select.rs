@@ -1,0 +1,224 @@
+//! Instruction selection: which handlers an opcode becomes. The match in [`shape`] has no wildcard, so a new row of
+//! the instruction table does not compile until it is translated.
+
+use cvm_spec::arith;
+use cvm_spec::fault::FaultCode;
+use cvm_spec::isa::Opcode;
+
+use crate::interp::handlers::list::Id;
+
+/// What a pure or faulting function of cells becomes.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// Two cells to one.
+    Binary {
+        register: Id,
+        immediate: Id,
+        fold: fn(u64, u64) -> Result<u64, FaultCode>,
+    },
+    /// One cell to one.
+    Unary {
+        register: Id,
+        fold: fn(u64) -> Result<u64, FaultCode>,
+    },
+    /// Three cells to one.
+    Ternary(Id),
+    /// A load: by address form.
+    Load(Load),
+    /// A store: by address form.
+    Store(Store),
+    /// Translated by hand.
+    Other,
+}
+
+/// The handlers of a load.
+#[derive(Clone, Copy)]
+pub(super) struct Load {
+    pub(super) rr: Id,
+    pub(super) rk: Id,
+    pub(super) kr: Id,
+    pub(super) kc: Id,
+    pub(super) object: Id,
+}
+
+/// The handlers of a store.
+#[derive(Clone, Copy)]
+pub(super) struct Store {
+    pub(super) rrr: Id,
+    pub(super) rkr: Id,
+    pub(super) krr: Id,
+    pub(super) kri: Id,
+    pub(super) kcr: Id,
+    pub(super) object: Id,
+}
+
+macro_rules! shapes {
+    (
+        binary { $($b:ident $bf:ident,)* }
+        faulting_binary { $($fb:ident $fbf:ident,)* }
+        unary { $($u:ident $uf:ident,)* }
+        faulting_unary { $($fu:ident $fuf:ident,)* }
+        ternary { $($t:ident $tf:ident,)* }
+        load { $($load:ident $loadf:ident,)* }
+        store { $($store:ident $storef:ident,)* }
+        other { $($other:ident)* }
+    ) => { pastey::paste! {
+        /// The shape of an opcode.
+        pub(super) fn shape(opcode: Opcode) -> Shape {
+            match opcode {
+                $(Opcode::$b => Shape::Binary {
+                    register: Id::[<$bf _r>],
+                    immediate: Id::[<$bf _i>],
+                    fold: |a, b| Ok(arith::$bf(a, b)),
+                },)*
+                $(Opcode::$fb => Shape::Binary {
+                    register: Id::[<$fbf _r>],
+                    immediate: Id::[<$fbf _i>],
+                    fold: arith::$fbf,
+                },)*
+                $(Opcode::$u => Shape::Unary { register: Id::[<$uf _r>], fold: |a| Ok(arith::$uf(a)) },)*
+                $(Opcode::$fu => Shape::Unary { register: Id::[<$fuf _r>], fold: arith::$fuf },)*
+                $(Opcode::$t => Shape::Ternary(Id::[<$tf _r>]),)*
+                $(Opcode::$load => Shape::Load(Load {
+                    rr: Id::[<$loadf _rr>],
+                    rk: Id::[<$loadf _rk>],
+                    kr: Id::[<$loadf _kr>],
+                    kc: Id::[<$loadf _kc>],
+                    object: Id::[<$loadf _or>],
+                }),)*
+                $(Opcode::$store => Shape::Store(Store {
+                    rrr: Id::[<$storef _rrr>],
+                    rkr: Id::[<$storef _rkr>],
+                    krr: Id::[<$storef _krr>],
+                    kri: Id::[<$storef _kri>],
+                    kcr: Id::[<$storef _kcr>],
+                    object: Id::[<$storef _orr>],
+                }),)*
+                $(Opcode::$other => Shape::Other,)*
+            }
+        }
+    } };
+}
+
+shapes! {
+    binary {
+        IAdd i_add, ISub i_sub, IMul i_mul, IMulh i_mulh, IUmulh i_umulh, IAnd i_and, IOr i_or, IXor i_xor,
+        IShl i_shl, IShr i_shr, IUshr i_ushr, IRotl i_rotl, IRotr i_rotr,
+        DAdd d_add, DSub d_sub, DMul d_mul, DShl d_shl, DShr d_shr, DUshr d_ushr, DRotl d_rotl, DRotr d_rotr,
+        FAdd f_add, FSub f_sub, FMul f_mul, FDiv f_div, FCopysign f_copysign, FMin f_min, FMax f_max,
+        SAdd s_add, SSub s_sub, SMul s_mul, SDiv s_div, SCopysign s_copysign, SMin s_min, SMax s_max,
+        IEq i_eq, INe i_ne, ILt i_lt, ILe i_le, IGt i_gt, IGe i_ge, IUlt i_ult, IUle i_ule, IUgt i_ugt, IUge i_uge,
+        DEq d_eq, DNe d_ne, DLt d_lt, DLe d_le, DGt d_gt, DGe d_ge, DUlt d_ult, DUle d_ule, DUgt d_ugt, DUge d_uge,
+        FEq f_eq, FNe f_ne, FLt f_lt, FLe f_le, FGt f_gt, FGe f_ge,
+        SEq s_eq, SNe s_ne, SLt s_lt, SLe s_le, SGt s_gt, SGe s_ge,
+    }
+    faulting_binary {
+        IDiv i_div, IUdiv i_udiv, IRem i_rem, IUrem i_urem, DDiv d_div, DUdiv d_udiv, DRem d_rem, DUrem d_urem,
+    }
+    unary {
+        INeg i_neg, INot i_not, IClz i_clz, ICtz i_ctz, IPopcnt i_popcnt, ISextB i_sext_b, ISextW i_sext_w,
+        ISextD i_sext_d, IZextB i_zext_b, IZextW i_zext_w, IZextD i_zext_d, IEqz i_eqz,
+        DNeg d_neg, DNot d_not, DClz d_clz, DCtz d_ctz, DPopcnt d_popcnt, DSextB d_sext_b, DSextW d_sext_w,
+        DEqz d_eqz,
+        FSqrt f_sqrt, FAbs f_abs, FNeg f_neg, FCeil f_ceil, FFloor f_floor, FTrunc f_trunc, FNearest f_nearest,
+        SSqrt s_sqrt, SAbs s_abs, SNeg s_neg, SCeil s_ceil, SFloor s_floor, STrunc s_trunc, SNearest s_nearest,
+        IToF i_to_f, UToF u_to_f, DToF d_to_f, UdToF ud_to_f, IToS i_to_s, UToS u_to_s, DToS d_to_s, UdToS ud_to_s,
+        FToISat f_to_i_sat, FToUSat f_to_u_sat, FToDSat f_to_d_sat, FToUdSat f_to_ud_sat,
+        SToISat s_to_i_sat, SToUSat s_to_u_sat, SToDSat s_to_d_sat, SToUdSat s_to_ud_sat,
+        FToS f_to_s, SToF s_to_f,
+    }
+    faulting_unary {
+        FToI f_to_i, FToU f_to_u, FToD f_to_d, FToUd f_to_ud, SToI s_to_i, SToU s_to_u, SToD s_to_d, SToUd s_to_ud,
+    }
+    ternary { Select select, FFma f_fma, SFma s_fma, }
+    load {
+        BRead b_read, WRead w_read, DRead d_read, QRead q_read, BReadS b_read_s, WReadS w_read_s, DReadS d_read_s,
+        IRead q_read, FRead q_read,
+        BReadA b_read, WReadA w_read, DReadA d_read, QReadA q_read, BReadSA b_read_s, WReadSA w_read_s,
+        DReadSA d_read_s, IReadA q_read, FReadA q_read,
+    }
+    store {
+        BWrite b_write, WWrite w_write, DWrite d_write, QWrite q_write, IWrite q_write, FWrite q_write,
+        BWriteA b_write, WWriteA w_write, DWriteA d_write, QWriteA q_write, IWriteA q_write, FWriteA q_write,
+    }
+    other {
+        Nop Halt Brk Abort Jmp Jz Jnz Switch JmpI Land Declare
+        Call CallI RetCall RetCallI CallX CallXi Ret
+        PushB PushW PushD PushUd PushQ PushA Drop Dup Swap Over Rot Pick Slide
+        MemCopy MemFill MemCompare HeapSize HeapGrow PtrToHost PtrFromHost
+    }
+}
+
+/// The opcode that gives the same result with its operands exchanged.
+pub(super) fn exchanged(opcode: Opcode) -> Option<Opcode> {
+    use Opcode::*;
+    Some(match opcode {
+        IAdd | IMul | IAnd | IOr | IXor | IEq | INe | IMulh | IUmulh | DAdd | DMul | DEq | DNe => {
+            opcode
+        }
+        ILt => IGt,
+        IGt => ILt,
+        ILe => IGe,
+        IGe => ILe,
+        IUlt => IUgt,
+        IUgt => IUlt,
+        IUle => IUge,
+        IUge => IUle,
+        DLt => DGt,
+        DGt => DLt,
+        DLe => DGe,
+        DGe => DLe,
+        DUlt => DUgt,
+        DUgt => DUlt,
+        DUle => DUge,
+        DUge => DUle,
+        _ => return None,
+    })
+}
+
+/// A comparison fused with a branch that is taken when it holds, or when it does not.
+#[derive(Clone, Copy)]
+pub(super) enum Fused {
+    /// Compare two slots, or a slot and an immediate.
+    Integer { register: Id, immediate: Id },
+    /// Compare two slots.
+    Float(Id),
+    /// Test one slot.
+    Test(Id),
+}
+
+macro_rules! fused {
+    ($(($opcode:ident $name:ident $inverse:ident $inverse_name:ident))* ; $($float:ident $float_name:ident)*) => { pastey::paste! {
+        /// What a comparison and the branch behind it become; `holds` says when the branch is taken.
+        pub(super) fn fuse(opcode: Opcode, holds: bool) -> Option<Fused> {
+            Some(match (opcode, holds) {
+                $(
+                    (Opcode::$opcode, true) | (Opcode::$inverse, false) => Fused::Integer {
+                        register: Id::[<$name _jr>],
+                        immediate: Id::[<$name _ji>],
+                    },
+                    (Opcode::$inverse, true) | (Opcode::$opcode, false) => Fused::Integer {
+                        register: Id::[<$inverse_name _jr>],
+                        immediate: Id::[<$inverse_name _ji>],
+                    },
+                )*
+                $(
+                    (Opcode::$float, true) => Fused::Float(Id::[<$float_name _jr>]),
+                    (Opcode::$float, false) => Fused::Float(Id::[<$float_name _nr>]),
+                )*
+                (Opcode::IEqz, true) => Fused::Test(Id::jump_zero),
+                (Opcode::IEqz, false) => Fused::Test(Id::jump_nonzero),
+                (Opcode::DEqz, true) => Fused::Test(Id::jump_zero_d),
+                (Opcode::DEqz, false) => Fused::Test(Id::jump_nonzero_d),
+                _ => return None,
+            })
+        }
+    } };
+}
+
+fused! {
+    (IEq i_eq INe i_ne) (ILt i_lt IGe i_ge) (ILe i_le IGt i_gt) (IUlt i_ult IUge i_uge) (IUle i_ule IUgt i_ugt)
+    (DEq d_eq DNe d_ne) (DLt d_lt DGe d_ge) (DLe d_le DGt d_gt) (DUlt d_ult DUge d_uge) (DUle d_ule DUgt d_ugt);
+    FEq f_eq FNe f_ne FLt f_lt FLe f_le FGt f_gt FGe f_ge
+    SEq s_eq SNe s_ne SLt s_lt SLe s_le SGt s_gt SGe s_ge
+}
