@@ -85,7 +85,6 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         defines: arguments.define.clone(),
         listing: arguments.listing.is_some(),
         map: arguments.map.is_some(),
-        ..Options::default()
     };
     let mut assembled = assemble(&sources, &options);
     levels.apply(&mut assembled.diagnostics);
