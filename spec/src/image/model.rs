@@ -301,7 +301,7 @@ impl RelocationKind {
     }
 }
 
-/// A place that the linker changes when it merges images.
+/// A place that the linker changes when it merges images. Relocations ascend by segment and offset and do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation {
     /// What stands there.
@@ -310,9 +310,10 @@ pub struct Relocation {
     pub segment: crate::pointer::Tag,
     /// Byte offset of the place in its segment.
     pub offset: u32,
-    /// What it refers to: a symbol index for pointers and calls, an import or type index for those kinds.
+    /// What it refers to: a symbol index (function, object or label) for pointers and calls, an import or type index
+    /// for those kinds.
     pub target: u32,
-    /// Bytes from the symbol, within 0..=size of it.
+    /// Bytes from the symbol, within 0..=size of it; 0 for calls, imports, types and labels.
     pub addend: u32,
 }
 
