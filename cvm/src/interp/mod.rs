@@ -12,6 +12,9 @@ pub(crate) mod op;
 pub(crate) mod run;
 pub(crate) mod translate;
 
+#[cfg(test)]
+mod tests;
+
 use context::Callee;
 use op::Op;
 use translate::Land;

@@ -129,7 +129,7 @@ pub fn load(bytes: &[u8]) -> Result<Module, ModuleError> {
 }
 
 /// Verifies an image that has just passed the reader.
-fn verify_read(image: Image) -> Result<Module, ModuleError> {
+pub(crate) fn verify_read(image: Image) -> Result<Module, ModuleError> {
     let mut body = Body::default();
     let mut frame = Frame::default();
     let mut depths = Depths::default();

@@ -34,6 +34,11 @@ unsafe fn resolve_short(table: *mut Descriptor, base: u32, offset: u64) -> (*mut
     )
 }
 
+/// A value at any address. A plain load or store of its field keeps the handler free of stack slots even without
+/// optimisation, which `read_unaligned` does not.
+#[repr(C, packed)]
+struct Unaligned<T>(T);
+
 #[inline(always)]
 fn widen(short: u32) -> u64 {
     ShortPointer(short).widen().0
@@ -58,7 +63,7 @@ macro_rules! loads {
                 let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
-                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
@@ -69,7 +74,7 @@ macro_rules! loads {
                 let (base, offset) = (slot!(fp, (*ip).b), (*ip).c as i32 as u64);
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
-                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
@@ -80,7 +85,7 @@ macro_rules! loads {
                 let offset = slot!(fp, (*ip).b);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
-                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
@@ -91,7 +96,7 @@ macro_rules! loads {
                 let offset = (*ip.add(1)).word.number;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
-                    let value = (*descriptor).base.add(off as usize).cast::<$memory>().read_unaligned();
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
@@ -104,7 +109,7 @@ macro_rules! loads {
                 // The data cell holds size - width + 1 of the object.
                 if offset < (*ip.add(1)).word.number {
                     let base = (*table.add(Tag::Local as usize)).base;
-                    let value = base.add((address + offset) as usize).cast::<$memory>().read_unaligned();
+                    let value = (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
@@ -123,7 +128,7 @@ macro_rules! stores {
                 let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
-                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
                     refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
@@ -133,7 +138,7 @@ macro_rules! stores {
                 let (base, offset, value) = (slot!(fp, (*ip).a), (*ip).c as i32 as u64, slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
-                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
                     refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
@@ -143,7 +148,7 @@ macro_rules! stores {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
-                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
                     refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
@@ -153,7 +158,7 @@ macro_rules! stores {
                 let (offset, value) = (slot!(fp, (*ip).a), (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
-                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
                     refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
@@ -163,7 +168,7 @@ macro_rules! stores {
                 let (offset, value) = ((*ip.add(1)).word.number, slot!(fp, (*ip).a));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
-                    (*descriptor).base.add(off as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
                     refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
@@ -174,7 +179,7 @@ macro_rules! stores {
                 let address = object_address(table, (*ip).c);
                 if offset < (*ip.add(1)).word.number {
                     let base = (*table.add(Tag::Local as usize)).base;
-                    base.add((address + offset) as usize).cast::<$memory>().write_unaligned(value as $memory);
+                    (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
                     refuse_object(ip, ctx, address, offset, value, Shape::write(1 << $log))
@@ -204,14 +209,14 @@ handlers! {
     /// a = 8 bytes at the constant address c, which the verifier checked.
     fn load_constant(ip, fp, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
-        slot!(fp, (*ip).a) = (*descriptor).base.add(off as usize).cast::<u64>().read_unaligned();
+        slot!(fp, (*ip).a) = (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0;
         goto(ip.add(1), fp, table, ctx)
     }
 
     /// 8 bytes at the constant address c, which the verifier checked, = a.
     fn store_constant(ip, fp, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
-        (*descriptor).base.add(off as usize).cast::<u64>().write_unaligned(slot!(fp, (*ip).a));
+        (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
         goto(ip.add(1), fp, table, ctx)
     }
 
@@ -219,7 +224,7 @@ handlers! {
     fn load_local(ip, fp, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
-        slot!(fp, (*ip).a) = base.add(address as usize).cast::<u64>().read_unaligned();
+        slot!(fp, (*ip).a) = (*base.add(address as usize).cast::<Unaligned<u64>>()).0;
         goto(ip.add(1), fp, table, ctx)
     }
 
@@ -227,7 +232,7 @@ handlers! {
     fn store_local(ip, fp, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
-        base.add(address as usize).cast::<u64>().write_unaligned(slot!(fp, (*ip).a));
+        (*base.add(address as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
         goto(ip.add(1), fp, table, ctx)
     }
 

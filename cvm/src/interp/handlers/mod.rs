@@ -18,6 +18,14 @@ pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod value;
 
+#[cfg(all(
+    test,
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "loop-dispatch")
+))]
+mod tail_calls;
+
 /// Defines handlers. The body is an expression of type `Flow` in which reads of slots and ops are allowed.
 macro_rules! handlers {
     ($($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $table:ident, $ctx:ident) $body:block)*) => {
