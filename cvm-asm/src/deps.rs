@@ -10,18 +10,18 @@ pub enum DepsError {
     LineBreak(String),
 }
 
-/// `target: sources…`, and an empty rule for each file but the first, so that make goes on when one is deleted.
+/// `target: sources… included…`, and an empty rule for each included file, so that make goes on when one is deleted.
 ///
 /// # Errors
 /// If a name holds a line break.
-pub fn rule(target: &Path, files: &[&Path]) -> Result<String, DepsError> {
+pub fn rule(target: &Path, sources: &[&Path], included: &[&Path]) -> Result<String, DepsError> {
     let mut text = format!("{}:", as_target(target)?);
-    for file in files {
+    for file in sources.iter().chain(included) {
         text.push_str(" \\\n  ");
         text.push_str(&escape(file)?);
     }
     text.push('\n');
-    for file in files.iter().skip(1) {
+    for file in included {
         text.push('\n');
         text.push_str(&as_target(file)?);
         text.push_str(":\n");
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn every_included_file_has_a_rule_of_its_own() {
-        let files = ["a.cvma", "inc/b.cvma"].map(Path::new);
-        let rule = rule(Path::new("a.cvm"), &files).expect("plain names");
+        let (target, source) = (Path::new("a.cvm"), Path::new("a.cvma"));
+        let rule = rule(target, &[source], &[Path::new("inc/b.cvma")]).expect("plain names");
         assert_eq!(
             rule,
             "a.cvm: \\\n  a.cvma \\\n  inc/b.cvma\n\ninc/b.cvma:\n"

@@ -184,8 +184,9 @@ impl Destinations {
         }
         if let Some(path) = &arguments.deps {
             let inputs = arguments.files.iter().filter(|path| !is_standard(path));
-            let read: Vec<&Path> = inputs.chain(dependencies).map(PathBuf::as_path).collect();
-            let rule = deps::rule(&self.image, &read).map_err(|error| Failure {
+            let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+            let included: Vec<&Path> = dependencies.iter().map(PathBuf::as_path).collect();
+            let rule = deps::rule(&self.image, &inputs, &included).map_err(|error| Failure {
                 message: error.to_string(),
                 status: 73,
             })?;

@@ -71,6 +71,13 @@ impl Outputs {
         };
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let existing = fs::metadata(&place).ok();
+        if !is_standard(path) && existing.as_ref().is_some_and(|m| m.is_dir()) {
+            let error = io::ErrorKind::IsADirectory.into();
+            return Err(OutputError::Create {
+                path: path.to_owned(),
+                error,
+            });
+        }
         let special = existing.as_ref().is_some_and(|m| !m.is_file());
         if is_standard(path) || special {
             let mut bytes = Vec::new();
@@ -102,11 +109,13 @@ impl Outputs {
         Ok(())
     }
 
-    /// Puts all outputs in place.
+    /// Puts all outputs in place: devices and pipes first, since only writing to them can still fail in earnest.
     ///
     /// # Errors
     /// If a rename or a write to a device fails.
-    pub(crate) fn commit(self) -> Result<(), OutputError> {
+    pub(crate) fn commit(mut self) -> Result<(), OutputError> {
+        self.staged
+            .sort_by_key(|staged| matches!(staged.contents, Contents::Temporary(_)));
         for Staged { path, contents } in self.staged {
             match contents {
                 Contents::Temporary(file) => {
