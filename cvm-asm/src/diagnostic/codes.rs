@@ -120,6 +120,9 @@ diagnostics! {
     UnknownHostFunction "unknown-host-function" Error "no such host function"
         "The machine provides the functions of spec/host.md in the namespace sys. Other namespaces belong to programs that embed the machine.";
 
+    InvalidImage "invalid-image" Error "text in the exact form that spells no valid image"
+        "A source that begins with `.exact 1` spells every field of the file. Each line can be read, but the file that they make breaks a rule of spec/format.md, which the message names with the byte at which it would be found.";
+
     // Warnings.
     UserWarning "user-warning" Warning "a message of .warning"
         "The program itself asked for this message.";
