@@ -172,7 +172,7 @@ impl Machine {
         Ok(Machine {
             memory,
             imports,
-            stacks: Stacks::new(limits.call_stack),
+            stacks: Stacks::new(limits.call_stack)?,
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,

@@ -55,8 +55,7 @@ pub(crate) type Flow = (*const Op, Slots);
 
 /// A handler.
 #[cfg(not(feature = "loop-dispatch"))]
-pub(crate) type Handler =
-    unsafe extern "C" fn(*const Op, Slots, *mut Descriptor, *mut Context) -> Flow;
+pub(crate) type Handler = unsafe fn(*const Op, Slots, *mut Descriptor, *mut Context) -> Flow;
 
 /// A handler's number.
 #[cfg(feature = "loop-dispatch")]

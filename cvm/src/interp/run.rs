@@ -9,33 +9,47 @@ use std::time::{Duration, Instant};
 
 use crate::host::Host;
 use crate::machine::Exit;
-use crate::memory::Memory;
+use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
 use super::context::{Context, ImportTarget, ShadowFrame, Stop};
 use super::handlers::list;
 use super::locate::locate;
-use super::op::Op;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
 #[derive(Debug)]
 pub(crate) struct Stacks {
-    cells: Box<[mem::MaybeUninit<u64>]>,
-    shadow: Box<[mem::MaybeUninit<ShadowFrame>]>,
+    cells: Region,
+    /// Number of cells.
+    count: usize,
+    shadow: Region,
 }
 
-// SAFETY: the shadow frames are only meaningful while a run is going on, and a run stays on its thread.
+// SAFETY: the regions are memory that this value owns; the shadow frames in it are only meaningful while a run is
+// going on, and a run stays on its thread.
 unsafe impl Send for Stacks {}
 
 impl Stacks {
-    /// Stacks of this many bytes of cells, and a shadow frame for each cell.
-    pub(crate) fn new(bytes: u64) -> Stacks {
-        let cells = (bytes / 8).max(64) as usize;
-        Stacks {
-            cells: Box::new_uninit_slice(cells),
-            shadow: Box::new_uninit_slice(cells + 1),
-        }
+    /// Stacks of this many bytes of cells, and a shadow frame for each cell and one more.
+    ///
+    /// # Errors
+    /// If the host has not as much address space.
+    pub(crate) fn new(bytes: u64) -> Result<Stacks, MemoryError> {
+        let bytes = bytes.max(512) / 8 * 8;
+        let failed = |source| MemoryError {
+            segment: "call stack",
+            size: bytes,
+            source,
+        };
+        let count = usize::try_from(bytes / 8)
+            .map_err(|_| failed(std::io::ErrorKind::OutOfMemory.into()))?;
+        let shadow = (count as u64 + 1) * size_of::<ShadowFrame>() as u64;
+        Ok(Stacks {
+            cells: Region::committed(bytes).map_err(failed)?,
+            count,
+            shadow: Region::committed(shadow).map_err(failed)?,
+        })
     }
 }
 
@@ -71,10 +85,10 @@ impl Run<'_> {
         let callee = code.callees[function as usize];
         let table = self.memory.table();
         let csp = self.memory.csp();
-        let cells = self.stacks.cells.as_mut_ptr().cast::<u64>();
-        let shadow = self.stacks.shadow.as_mut_ptr().cast::<ShadowFrame>();
+        let cells = self.stacks.cells.base().cast::<u64>();
+        let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
         let mut context = Context {
-            cells_end: cells.wrapping_add(self.stacks.cells.len()),
+            cells_end: cells.wrapping_add(self.stacks.count),
             shadow,
             fuel: self.fuel.unwrap_or(0),
             polls: 1,
@@ -98,9 +112,7 @@ impl Run<'_> {
         // exclusively, so only handlers touch them. The first frame's arguments and cells fit the cell stack, or the
         // run does not start.
         unsafe {
-            if callee.cells as usize > self.stacks.cells.len()
-                || args.len() > self.stacks.cells.len()
-            {
+            if callee.cells as usize > self.stacks.count || args.len() > self.stacks.count {
                 let fault = crate::fault::Fault::new(cvm_spec::fault::FaultCode::CallStackOverflow);
                 (*ctx).stop = Stop::Fault {
                     fault: Box::new(fault),
@@ -135,7 +147,6 @@ impl Run<'_> {
                 }
             };
             (*(*ctx).memory).pop_locals_to(csp);
-            let _: *const Op = callee.code;
             Ended {
                 exit,
                 fuel: (*ctx).fuel,

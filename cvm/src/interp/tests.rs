@@ -8,7 +8,7 @@ use cvm_spec::isa::Opcode;
 
 use crate::host::Host;
 use crate::machine::{Exit, Limits, Machine};
-use crate::verify::verify_read;
+use crate::verify::verify;
 
 /// An image whose functions have these types and texts; the last one is the entry.
 fn image(functions: &[(u16, u16, Vec<u8>)]) -> Image {
@@ -68,7 +68,7 @@ fn fib(n: u64) -> Image {
 }
 
 fn run(image: Image, limits: Limits) -> Exit {
-    let module = Arc::new(verify_read(image).expect("verifies"));
+    let module = Arc::new(verify(image).expect("verifies"));
     let mut machine = Machine::new(module, Host::new(), limits).expect("starts");
     machine.run().expect("is a program")
 }

@@ -19,7 +19,7 @@ use cvm_spec::image::Image;
 use cvm_spec::pointer::{HEAP_PAGE, NULL_PAGE, OFFSET_MASK, Pointer, Tag};
 use thiserror::Error;
 
-use region::Region;
+pub(crate) use region::Region;
 
 /// What an access wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ const GUARD: u64 = 64 * 1024;
 
 /// Reserved address space whose first part is readable and writable.
 #[derive(Debug)]
-pub(super) struct Region {
+pub(crate) struct Region {
     base: *mut u8,
     capacity: u64,
     committed: u64,
@@ -20,7 +20,7 @@ pub(super) struct Region {
 
 impl Region {
     /// Reserves `capacity` bytes and a guard behind them; nothing is accessible yet.
-    pub(super) fn reserved(capacity: u64) -> io::Result<Region> {
+    pub(crate) fn reserved(capacity: u64) -> io::Result<Region> {
         let mapped = capacity
             .checked_add(GUARD)
             .and_then(|size| usize::try_from(size.next_multiple_of(GUARD)).ok())
@@ -43,14 +43,14 @@ impl Region {
     }
 
     /// A region whose whole capacity is accessible and zero.
-    pub(super) fn committed(capacity: u64) -> io::Result<Region> {
+    pub(crate) fn committed(capacity: u64) -> io::Result<Region> {
         let mut region = Region::reserved(capacity)?;
         region.commit(capacity)?;
         Ok(region)
     }
 
     /// Makes the first `size` bytes accessible; new ones are zero. Never shrinks.
-    pub(super) fn commit(&mut self, size: u64) -> io::Result<()> {
+    pub(crate) fn commit(&mut self, size: u64) -> io::Result<()> {
         if size > self.capacity {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         }
@@ -71,12 +71,12 @@ impl Region {
     }
 
     /// Host address of the first byte.
-    pub(super) fn base(&self) -> *mut u8 {
+    pub(crate) fn base(&self) -> *mut u8 {
         self.base
     }
 
     /// Copies bytes in. Panics if they do not fit the committed part.
-    pub(super) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+    pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset as u64 + bytes.len() as u64 <= self.committed);
         // SAFETY: the assertion keeps the range inside the committed part, and `bytes` is no part of this mapping,
         // which nobody else can borrow.

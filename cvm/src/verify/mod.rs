@@ -23,7 +23,7 @@ mod rules;
 
 use std::sync::{Arc, OnceLock};
 
-use cvm_spec::image::reader::ReadError;
+use cvm_spec::image::reader::{Read, ReadError, ReadWarning};
 use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
@@ -41,6 +41,7 @@ pub use rules::Rule;
 pub struct Module {
     image: Image,
     data: Arc<[u8]>,
+    warnings: Vec<ReadWarning>,
     code: [OnceLock<Code>; 4],
 }
 
@@ -48,6 +49,11 @@ impl Module {
     /// The image.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// What the reader found damaged and ignored: debug information only.
+    pub fn warnings(&self) -> &[ReadWarning] {
+        &self.warnings
     }
 
     /// The data segment, shared by all machines.
@@ -116,8 +122,7 @@ pub enum ModuleError {
 pub fn verify(image: Image) -> Result<Module, ModuleError> {
     // The reader's rules are the ground that everything below stands on. Images are built by other programs too, so
     // they are held to the same rules by the same code.
-    let image = reader::read(&writer::write(&image))?.image;
-    verify_read(image)
+    verify_read(reader::read(&writer::write(&image))?)
 }
 
 /// Reads and verifies a `.cvm` file's bytes.
@@ -125,11 +130,12 @@ pub fn verify(image: Image) -> Result<Module, ModuleError> {
 /// # Errors
 /// If they are not an image, or the image breaks a rule.
 pub fn load(bytes: &[u8]) -> Result<Module, ModuleError> {
-    verify_read(reader::read(bytes)?.image)
+    verify_read(reader::read(bytes)?)
 }
 
 /// Verifies an image that has just passed the reader.
-pub(crate) fn verify_read(image: Image) -> Result<Module, ModuleError> {
+fn verify_read(read: Read) -> Result<Module, ModuleError> {
+    let Read { image, warnings } = read;
     let mut body = Body::default();
     let mut frame = Frame::default();
     let mut depths = Depths::default();
@@ -146,6 +152,7 @@ pub(crate) fn verify_read(image: Image) -> Result<Module, ModuleError> {
     Ok(Module {
         image,
         data,
+        warnings,
         code: [const { OnceLock::new() }; 4],
     })
 }

@@ -58,7 +58,7 @@ macro_rules! list {
         pub(crate) enum Id { $($name),* }
 
         /// All handlers' names.
-        #[cfg(test)]
+        #[cfg(all(test, not(feature = "loop-dispatch")))]
         pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         #[cfg(not(feature = "loop-dispatch"))]

@@ -32,7 +32,7 @@ macro_rules! handlers {
         $(
             $(#[$meta])*
             #[cfg_attr(feature = "loop-dispatch", inline(always))]
-            pub(crate) unsafe extern "C" fn $name(
+            pub(crate) unsafe fn $name(
                 $ip: *const $crate::interp::op::Op,
                 $fp: $crate::interp::op::Slots,
                 $table: *mut $crate::memory::Descriptor,
