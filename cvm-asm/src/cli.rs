@@ -2,24 +2,25 @@
 
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use std::io::Write;
 use std::path::PathBuf;
 
-const ABOUT: &str = "\
-Assembles CVM assembly (.cvma) into an executable image (.cvm).
+const SUMMARY: &str = "Assembles CVM assembly (.cvma) into an executable image (.cvm).";
 
+const DESCRIPTION: &str = "\
 Several source files make one program and share its global names. Without -o, \
 the image is written beside the first file, with the ending .cvm.";
 
-const AFTER_HELP: &str = "\
-Examples:
+const EXAMPLES: &str = "  \
   cvm-asm hello.cvma                        assemble to hello.cvm
   cvm-asm -g -o game.cvm main.cvma ui.cvma  one program from two files, with line table
   cvm-asm --deny warnings -D LEVEL=3 a.cvma define LEVEL as 3; warnings stop the build
   cvm-asm --listing a.lst --map a.map a.cvma
   generate | cvm-asm -o out.cvm -           read the source from standard input
   cvm-asm --explain unused-label            what a diagnostic means
+";
 
-Exit status:
+const EXIT_STATUS: &str = "  \
   0   the image was written (warnings do not change that)
   1   errors in the source, each reported on standard error
   64  wrong use of the command line
@@ -28,11 +29,13 @@ Exit status:
   73  an output file cannot be created, or would overwrite a source
   74  writing failed on the way, for example because the disk is full
 
-No output file is touched unless all of them can be written.";
+No output file is touched unless all of them can be written.
+";
 
 /// The flags.
 #[derive(Debug, Parser)]
-#[command(name = "cvm-asm", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100,
+#[command(name = "cvm-asm", version, about = format!("{SUMMARY}\n\n{DESCRIPTION}"), max_term_width = 100,
+          after_help = format!("Examples:\n{EXAMPLES}\nExit status:\n{EXIT_STATUS}"),
           override_usage = "cvm-asm [OPTIONS] FILE...")]
 pub(crate) struct Arguments {
     /// Source files; "-" is standard input
@@ -129,9 +132,20 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
 
 /// The manual page, as roff.
 pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-    Ok(page)
+    let command = Arguments::command().about(SUMMARY.trim_end_matches('.'));
+    let command = command.long_about(format!("{SUMMARY}\n\n{DESCRIPTION}"));
+    let page = clap_mangen::Man::new(command).manual("CVM");
+    let mut roff = Vec::new();
+    page.render_title(&mut roff)?;
+    page.render_name_section(&mut roff)?;
+    roff.write_all(b".SH SYNOPSIS\n\\fBcvm\\-asm\\fR [\\fIOPTIONS\\fR] \\fIFILE\\fR...\n")?;
+    page.render_description_section(&mut roff)?;
+    page.render_options_section(&mut roff)?;
+    for (title, text) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_STATUS)] {
+        let text = text.replace('\\', "\\e").replace('-', "\\-");
+        write!(roff, ".SH \"{title}\"\n.nf\n{text}.fi\n")?;
+    }
+    Ok(roff)
 }
 
 fn definition(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,6 @@
 //! Source files, and where a byte of them is.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// A source file: a name for messages and its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct Position {
 /// The files that spans refer to, with their line tables, which are made when first asked for.
 pub struct SourceMap<'a> {
     files: Vec<(&'a SourceFile, OnceCell<Vec<u32>>)>,
+    /// The place asked for last: the next one is often on the same line behind it, and the line may be long.
+    last: Cell<Known>,
+}
+
+/// Characters counted from the start of a line to an offset.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    file: u32,
+    line_start: u32,
+    offset: u32,
+    characters: u32,
 }
 
 impl<'a> SourceMap<'a> {
@@ -31,6 +42,7 @@ impl<'a> SourceMap<'a> {
         let files = files.into_iter();
         Self {
             files: files.map(|file| (file, OnceCell::new())).collect(),
+            last: Cell::default(),
         }
     }
 
@@ -70,11 +82,32 @@ impl<'a> SourceMap<'a> {
         let Some((source, (start, _))) = self.file(file).zip(self.line_range(file, line)) else {
             return Position { line: 1, column: 1 };
         };
-        let end = (offset as usize).min(source.text.len());
-        let before = source.text.get(start as usize..end).unwrap_or_default();
+        let offset = offset.min(source.text.len() as u32);
+        let last = self.last.get();
+        let known = match last {
+            Known {
+                file: f,
+                line_start,
+                offset: o,
+                ..
+            } if f == file && line_start == start && (start..=offset).contains(&o) => last,
+            _ => Known {
+                file,
+                line_start: start,
+                offset: start,
+                characters: 0,
+            },
+        };
+        let between = source.text.get(known.offset as usize..offset as usize);
+        let characters = known.characters + character_count(between.unwrap_or_default());
+        self.last.set(Known {
+            offset,
+            characters,
+            ..known
+        });
         Position {
             line,
-            column: character_count(before) + 1,
+            column: characters + 1,
         }
     }
 
