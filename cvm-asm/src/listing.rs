@@ -10,8 +10,8 @@ use std::io::{self, Write};
 const ROW: usize = 8;
 /// Rows of one statement; the rest is counted only.
 const MOST_ROWS: usize = 8;
-/// Columns of the address and bytes, which source text stands behind.
-const CODE_WIDTH: usize = 10 + 1 + ROW * 3;
+/// Columns of the address (`t:` and eight digits) and the bytes, with a space before each; source text is next.
+const CODE_WIDTH: usize = 10 + ROW * 3;
 
 /// What one statement became. The assembler records them in source order. The statements of a macro, a repetition
 /// or an included file stand behind the statement that brought them in, which has an entry of size 0.
@@ -185,7 +185,7 @@ impl<W: Write> Listing<'_, W> {
             let code = format!("{prefix}:{:08x} ({size} zero bytes)", entry.offset);
             return self.row(line, entry.depth, &code, file, text);
         };
-        for (index, row) in bytes.chunks(ROW).take(MOST_ROWS).enumerate() {
+        for (index, row) in bytes.chunks(ROW).enumerate() {
             let mut code = format!("{prefix}:{:08x} ", entry.offset as usize + index * ROW);
             for byte in row {
                 code.push_str(&format!("{byte:02x} "));
@@ -220,18 +220,33 @@ impl<W: Write> Listing<'_, W> {
     }
 }
 
-/// The bytes of an entry; `None` for zeroed bss.
-fn contents<'a>(image: &'a Image, entry: &ListingEntry) -> Option<&'a [u8]> {
-    let (start, size) = (entry.offset as usize, entry.size as usize);
-    let range = start..start.checked_add(size)?;
-    match entry.segment {
-        Tag::Text => image.text.get(range),
-        Tag::Data => image.data.get(range),
+/// The bytes of an entry as far as they are listed; `None` for zeroed bss.
+fn contents(image: &Image, entry: &ListingEntry) -> Option<Vec<u8>> {
+    let start = u64::from(entry.offset);
+    let size = (entry.size as usize).min(ROW * MOST_ROWS);
+    let end = start + size as u64;
+    let whole = match entry.segment {
+        Tag::Text => &image.text,
+        Tag::Data => &image.data,
         _ => {
-            let after = image.bss_init.partition_point(|e| e.offset <= entry.offset);
-            let extent = &image.bss_init[after.checked_sub(1)?];
-            let from = (entry.offset - extent.offset) as usize;
-            extent.bytes.get(from..from.checked_add(size)?)
+            let mut bytes = vec![0; size];
+            let extents = &image.bss_init;
+            let after = extents.partition_point(|e| u64::from(e.offset) < end);
+            let mut found = false;
+            // An extent that ends before the entry ends the search: extents ascend and do not overlap.
+            for extent in extents[..after].iter().rev() {
+                let first = u64::from(extent.offset);
+                let last = first + extent.bytes.len() as u64;
+                if last <= start {
+                    break;
+                }
+                found = true;
+                for at in first.max(start)..last.min(end) {
+                    bytes[(at - start) as usize] = extent.bytes[(at - first) as usize];
+                }
+            }
+            return found.then_some(bytes);
         }
-    }
+    };
+    whole.get(start as usize..end as usize).map(<[u8]>::to_vec)
 }
