@@ -16,6 +16,7 @@ mod table;
 
 pub mod arith;
 pub mod codec;
+pub mod docs;
 pub mod fault;
 pub mod foreign;
 pub mod host;

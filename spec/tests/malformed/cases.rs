@@ -446,7 +446,7 @@ const FUNCTIONS: &[Case] = &[
     case("function-type-absent", TypeIndex, |image| {
         File::of(&image).put_field(SectionKind::Functions, 0, 8, 4)
     }),
-    case("function-type-foreign", WrongTypeKind, |image| {
+    case("function-type-foreign", TypeKindMismatch, |image| {
         File::of(&image).put_field(SectionKind::Functions, 0, 8, 3)
     }),
     case("initialiser-absent", InitialiserIndex, |image| {
@@ -470,10 +470,10 @@ const IMPORTS: &[Case] = &[
     case("import-type-absent", TypeIndex, |image| {
         File::of(&image).put_field(SectionKind::Imports, 0, 8, u32::MAX)
     }),
-    case("import-foreign-type-plain", WrongTypeKind, |image| {
+    case("import-foreign-type-plain", TypeKindMismatch, |image| {
         File::of(&image).put_field(SectionKind::Imports, 1, 8, 0)
     }),
-    case("import-host-type-foreign", WrongTypeKind, |image| {
+    case("import-host-type-foreign", TypeKindMismatch, |image| {
         File::of(&image).put_field(SectionKind::Imports, 0, 8, 3)
     }),
     case("import-object-with-arguments", ImportType, |image| {

@@ -85,7 +85,7 @@ rules! {
         "A foreign type states its cells beside the signature; the two disagree, and the stack would not hold what the call takes.";
     TypeIndex "type-index" "A type index is smaller than the number of types."
         "A function or an import refers to a type that does not exist.";
-    WrongTypeKind "wrong-type-kind" "C functions have foreign types, everything else has function types."
+    TypeKindMismatch "type-kind-mismatch" "C functions have foreign types, everything else has function types."
         "A function or an import refers to a type of the other kind.";
     ExtentTruncated "extent-truncated" "Each extent of bss contents is whole."
         "The bss-init section ends inside an extent: the section was cut off, or an extent's length is damaged.";

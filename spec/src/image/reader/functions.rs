@@ -80,7 +80,7 @@ pub(super) fn function_type(image: &Image, index: u32, offset: u64) -> Checked<F
     match type_at(image, index, offset)? {
         Type::Function(found) => Ok(found),
         Type::Foreign { .. } => broken(
-            ReadCode::WrongTypeKind,
+            ReadCode::TypeKindMismatch,
             offset,
             "a function type",
             format!("type {index}, a foreign type"),

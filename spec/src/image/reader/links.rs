@@ -64,7 +64,7 @@ fn check_import_type(image: &Image, kind: ImportKind, index: u32, offset: u64) -
         return match type_at(image, index, offset)? {
             Type::Foreign { .. } => Ok(()),
             Type::Function(_) => broken(
-                ReadCode::WrongTypeKind,
+                ReadCode::TypeKindMismatch,
                 offset,
                 "a foreign type for a C function",
                 format!("type {index}, a function type"),
