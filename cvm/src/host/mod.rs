@@ -1,11 +1,20 @@
 //! Host functions: what a guest program can call in its host (`spec/host.md`).
 //!
 //! A [`Host`] is a set of [`HostModule`]s, each a namespace (`sys`, `plug`, …). A machine owns its host, so machines
-//! share nothing.
+//! share nothing. [`sys::Sys`] is the machine's own namespace; [`Host::register`] makes a host function of a closure.
 
+pub mod sys;
+pub mod typed;
+mod watch;
+
+use cvm_spec::fault::FaultCode;
 use cvm_spec::image::FunctionType;
 
 use crate::memory::{Memory, Violation};
+
+pub use sys::{Sys, SysOptions};
+pub use typed::{HostArg, HostClosure, HostResults};
+pub use watch::Watch;
 
 /// Why a host function does not return to the program.
 #[derive(Debug)]
@@ -16,6 +25,8 @@ pub enum HostStop {
     Violation(Violation),
     /// The host function failed; the fault `host-fault` shows the text.
     Error(String),
+    /// The program ends with this fault, for example because its time is over.
+    Fault(FaultCode),
     /// The output is closed: the program ends quietly.
     BrokenPipe,
 }
@@ -23,6 +34,18 @@ pub enum HostStop {
 impl From<Violation> for HostStop {
     fn from(violation: Violation) -> HostStop {
         HostStop::Violation(violation)
+    }
+}
+
+impl From<String> for HostStop {
+    fn from(message: String) -> HostStop {
+        HostStop::Error(message)
+    }
+}
+
+impl From<&str> for HostStop {
+    fn from(message: &str) -> HostStop {
+        HostStop::Error(message.to_string())
     }
 }
 
@@ -44,6 +67,11 @@ pub trait HostModule: Send {
     /// If the program must not go on.
     fn call(&mut self, number: u32, memory: &mut Memory, cells: &mut [u64])
     -> Result<(), HostStop>;
+
+    /// A run begins, with these limits.
+    fn start(&mut self, watch: &Watch) {
+        let _ = watch;
+    }
 
     /// Hands buffered output to the system; called when a run ends, however it ends.
     ///
@@ -74,6 +102,13 @@ impl Host {
         Host::default()
     }
 
+    /// Tells every namespace that a run begins.
+    pub(crate) fn start(&mut self, watch: &Watch) {
+        for module in &mut self.modules {
+            module.start(watch);
+        }
+    }
+
     /// Flushes every namespace; the first failure counts, but all are flushed.
     pub(crate) fn flush(&mut self) -> Result<(), HostStop> {
         let mut result = Ok(());
@@ -83,9 +118,38 @@ impl Host {
         result
     }
 
-    /// Adds a namespace. A later one of the same name hides the earlier one.
+    /// Adds a namespace. Its functions hide earlier ones of the same name; other functions of the same namespace
+    /// stay.
     pub fn add(&mut self, module: impl HostModule + 'static) -> &mut Host {
         self.modules.push(Box::new(module));
         self
+    }
+
+    /// Offers a closure to programs under a full name, `plug.add`; the last dot divides namespace and name.
+    ///
+    /// Arguments and results are cells that [`HostArg`] and [`HostResults`] convert; a first argument `&mut Memory`
+    /// gives the closure access to the program's memory. A closure that returns `Result<_, HostStop>` can end the
+    /// program.
+    ///
+    /// ```
+    /// use cvm::host::{Host, HostStop};
+    /// use cvm::memory::Memory;
+    /// use cvm_spec::pointer::Pointer;
+    ///
+    /// let mut host = Host::new();
+    /// host.register("plug.scale", |count: i64, factor: f64| -> f64 { count as f64 * factor });
+    /// host.register("plug.sum", |memory: &mut Memory, at: Pointer, n: u64| -> Result<u64, HostStop> {
+    ///     Ok(memory.read(at.0, n)?.iter().map(|byte| u64::from(*byte)).sum())
+    /// });
+    /// ```
+    pub fn register<Signature>(
+        &mut self,
+        name: &str,
+        closure: impl HostClosure<Signature>,
+    ) -> &mut Host
+    where
+        Signature: 'static,
+    {
+        self.add(typed::Registered::new(name, closure))
     }
 }

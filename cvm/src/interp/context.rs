@@ -129,6 +129,7 @@ impl Context {
                 message: Some(message),
                 ..Fault::new(FaultCode::HostFault)
             },
+            HostStop::Fault(code) => Fault::new(code),
         };
         fault.import = Some(import);
         fault.operands = args.iter().map(|value| ("", *value)).collect();

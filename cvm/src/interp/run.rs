@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::host::Host;
+use crate::host::{Host, Watch};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
@@ -85,6 +85,11 @@ impl Run<'_> {
         let callee = code.callees[function as usize];
         let table = self.memory.table();
         let csp = self.memory.csp();
+        let deadline = self
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        self.host
+            .start(&Watch::new(deadline, self.interrupt.clone()));
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
         let mut context = Context {
@@ -100,9 +105,7 @@ impl Run<'_> {
             memory: self.memory,
             host: self.host,
             imports: self.imports.as_ptr(),
-            deadline: self
-                .timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
         };

@@ -1,0 +1,70 @@
+//! From the system's errors to the codes that a program sees.
+
+use std::io::{self, ErrorKind};
+
+use cvm_spec::host::HostError;
+
+use crate::host::HostStop;
+use crate::memory::Violation;
+
+/// Why a host function has no result.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The program gets this code as a negative cell.
+    Error(HostError),
+    /// The program does not go on.
+    Host(HostStop),
+}
+
+impl From<HostError> for Stop {
+    fn from(error: HostError) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+impl From<HostStop> for Stop {
+    fn from(stop: HostStop) -> Stop {
+        Stop::Host(stop)
+    }
+}
+
+impl From<Violation> for Stop {
+    fn from(violation: Violation) -> Stop {
+        Stop::Host(HostStop::Violation(violation))
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Error(host_error(&error))
+    }
+}
+
+/// System error numbers of Linux that have no kind of their own.
+const EBADF: i32 = 9;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+/// The code of a system error.
+pub(super) fn host_error(error: &io::Error) -> HostError {
+    match error.raw_os_error() {
+        Some(EBADF) => return HostError::BadFile,
+        Some(ENFILE | EMFILE) => return HostError::TooManyFiles,
+        _ => {}
+    }
+    match error.kind() {
+        ErrorKind::NotFound => HostError::NotFound,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => HostError::NotPermitted,
+        ErrorKind::AlreadyExists => HostError::Exists,
+        ErrorKind::IsADirectory => HostError::IsDirectory,
+        ErrorKind::NotADirectory => HostError::NotDirectory,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            HostError::NoSpace
+        }
+        ErrorKind::BrokenPipe => HostError::BrokenPipe,
+        ErrorKind::NotSeekable => HostError::NotSeekable,
+        ErrorKind::InvalidInput | ErrorKind::InvalidFilename => HostError::Invalid,
+        ErrorKind::Unsupported => HostError::NotSupported,
+        _ => HostError::Other,
+    }
+}

@@ -1,0 +1,3 @@
+//! `cvm`: runs, verifies and explains CVM programs.
+
+fn main() {}
