@@ -86,6 +86,14 @@ impl Translation<'_, '_> {
             }
             self.builder.at = at;
             op_of[number] = self.builder.ops.len();
+            if instruction.opcode == Opcode::Land {
+                let land = Land {
+                    text: at,
+                    function: self.function,
+                    op: std::ptr::null(),
+                };
+                self.lands.push((land, op_of[number]));
+            }
             if self.options.metered && leader.block {
                 let cost = self.block_cost(number, &leaders);
                 self.builder.emit(Id::charge_fuel, 0, 0, cost);
@@ -503,7 +511,7 @@ impl Translation<'_, '_> {
         fixups: &mut Vec<Fixup>,
     ) {
         match (instruction.opcode, instruction.operand) {
-            (Opcode::Nop | Opcode::Land, _) => self.marker(instruction.opcode),
+            (Opcode::Nop | Opcode::Land, _) => {}
             (Opcode::Declare, _) => self.declare(fresh),
             (Opcode::Halt, _) => {
                 self.builder.emit(Id::halt, 0, 0, 0);
@@ -599,19 +607,6 @@ impl Translation<'_, '_> {
             (opcode, operand) => {
                 unreachable!("`{}` does not decode with {operand:?}", opcode.mnemonic())
             }
-        }
-    }
-
-    /// `nop` and `land` do nothing; a `land` is noted for `jmp_i`.
-    fn marker(&mut self, opcode: Opcode) {
-        if opcode == Opcode::Land {
-            let land = Land {
-                text: self.builder.at,
-                function: self.function,
-                op: std::ptr::null(),
-            };
-            self.lands.push((land, self.builder.ops.len()));
-            self.builder.last = None;
         }
     }
 

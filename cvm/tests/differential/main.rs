@@ -1,0 +1,98 @@
+//! Random programs run on the engine and on a second, plain implementation; everything observable must agree.
+//!
+//! `CVM_DIFFERENTIAL_PROGRAMS` sets how many (2,000 by default), `CVM_DIFFERENTIAL_SEED` the first seed, which a
+//! failure prints.
+
+mod generate;
+mod reference;
+
+use std::sync::Arc;
+
+use cvm::host::Host;
+use cvm::machine::{Exit, Limits, Machine};
+use cvm::verify::verify;
+use cvm_spec::pointer::{Pointer, Tag};
+
+use generate::Random;
+use reference::{Outcome, Reference};
+
+const FUEL: u64 = 20_000;
+
+fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(value) => value.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+/// An engine's exit in the oracle's terms.
+fn outcome(exit: Exit) -> Outcome {
+    match exit {
+        Exit::Returned(results) => Outcome::Returned(results),
+        Exit::Exited(_) | Exit::BrokenPipe => Outcome::Halted,
+        Exit::Fault(fault) => Outcome::Fault {
+            code: fault.code,
+            ip: fault.registers.ip,
+            osp: fault.registers.osp,
+            csp: fault.registers.csp,
+            fp: fault.registers.fp,
+            access: fault.access.map(|access| (access.pointer.0, access.width)),
+            backtrace: fault.backtrace.iter().map(|f| (f.function, f.ip)).collect(),
+        },
+    }
+}
+
+/// Keeps of a backtrace what a report shows.
+fn shorten(mut outcome: Outcome) -> Outcome {
+    if let Outcome::Fault { backtrace, .. } = &mut outcome {
+        backtrace.truncate(40);
+    }
+    outcome
+}
+
+#[test]
+fn the_engine_agrees_with_the_reference() {
+    let programs = setting("CVM_DIFFERENTIAL_PROGRAMS", 2_000);
+    let first = setting("CVM_DIFFERENTIAL_SEED", 1);
+    let (mut returned, mut faulted) = (0, 0);
+    for seed in first..first + programs {
+        let image = generate::program(&mut Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+        let mut reference = Reference::new(&image, FUEL, 1 << 20);
+        let entry = image.functions.len() - 1;
+        let expected = shorten(reference.run(entry));
+        let module = verify(image.clone()).unwrap_or_else(|error| {
+            panic!("seed {seed}: the generator's program is rejected: {error}")
+        });
+        let limits = Limits {
+            fuel: Some(FUEL),
+            max_heap: 1 << 20,
+            ..Limits::default()
+        };
+        let mut machine = Machine::new(Arc::new(module), Host::new(), limits)
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let found = shorten(outcome(machine.run().expect("it has an entry")));
+        assert_eq!(found, expected, "seed {seed}: how the run ended");
+        assert_eq!(
+            machine.fuel_used(),
+            Some(FUEL - reference.fuel),
+            "seed {seed}: fuel"
+        );
+        let memory = machine.memory();
+        let bss = memory.read(Pointer::new(Tag::Bss, 0).0, reference.bss.len() as u64);
+        assert!(bss == Ok(&reference.bss), "seed {seed}: bss differs");
+        assert_eq!(
+            memory.segment_size(Tag::Heap),
+            reference.heap.len() as u64,
+            "seed {seed}: heap size"
+        );
+        let heap = memory.read(Pointer::new(Tag::Heap, 0).0, reference.heap.len() as u64);
+        assert!(heap == Ok(&reference.heap), "seed {seed}: heap differs");
+        match expected {
+            Outcome::Returned(_) | Outcome::Halted => returned += 1,
+            Outcome::Fault { .. } => faulted += 1,
+        }
+    }
+    println!("{programs} programs from seed {first}: {returned} returned, {faulted} faulted");
+    // A generator whose programs all end the same way would test little.
+    assert!(returned * 20 > programs && faulted * 20 > programs);
+}
