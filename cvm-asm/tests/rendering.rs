@@ -259,3 +259,55 @@ fn time_grows_with_the_output_only() {
     let (small, large) = (time(1_000), time(10_000));
     assert!(large < small * 40, "1,000: {small:?}, 10,000: {large:?}");
 }
+
+mod any_input {
+    use super::*;
+    use cvm_asm::json;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"\n".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(b"\t".to_vec()),
+            Just("漢e\u{301}\u{202e}\u{9b}".as_bytes().to_vec()),
+            Just(b"word ".to_vec()),
+            Just(b"long ".repeat(200)),
+            proptest::collection::vec(any::<u8>(), 1..5),
+        ];
+        proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    fn diagnostic() -> impl Strategy<Value = Diagnostic> {
+        let label = (0..3u32, 0..3000u32, 0..40u32, ".{0,6}");
+        let labels = proptest::collection::vec(label, 1..6);
+        (labels, ".{0,9}").prop_map(|(labels, message)| {
+            let spans = labels
+                .iter()
+                .map(|(file, start, size, _)| Span::new(*file, *start, start + size));
+            let mut places = spans.zip(labels.iter().map(|label| &label.3));
+            let (first, remark) = places.next().expect("at least one");
+            let diagnostic =
+                Diagnostic::new(DiagnosticCode::UndefinedName, first, message).at(remark);
+            places.fold(diagnostic, |diagnostic, (span, remark)| {
+                diagnostic.also(span, remark)
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_nor_prints_control_characters(
+            texts in proptest::collection::vec(text(), 0..3),
+            diagnostic in diagnostic(),
+            color: bool,
+        ) {
+            let files: Vec<_> = texts.into_iter().map(|text| source("a.cvma", text)).collect();
+            let map = SourceMap::new(&files);
+            let text = render(std::slice::from_ref(&diagnostic), &map, color);
+            let bad = |c: char| c.is_control() && c != '\n' && !(color && c == '\u{1b}');
+            prop_assert!(!text.contains(bad), "{text:?}");
+            prop_assert!(!json::diagnostic(&diagnostic, &map).contains('\n'));
+        }
+    }
+}
