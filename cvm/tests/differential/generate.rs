@@ -365,8 +365,21 @@ impl Body<'_> {
         if self.random.one_in(2) {
             self.plain(Opcode::HeapSize, 0);
             self.plain(Opcode::PushB, 1);
-            self.plain(Opcode::IMul, 0);
+            self.plain(Opcode::IUgt, 0);
             self.plain(Opcode::IAdd, 0);
+            match self.random.below(6) {
+                0 => {
+                    let width = self.random.pick(&[2, 4, 8]);
+                    self.plain(Opcode::PushB, width);
+                    self.plain(Opcode::IMul, 0);
+                }
+                1 => {
+                    let log = self.random.pick(&[1, 2, 3]);
+                    self.plain(Opcode::PushB, log);
+                    self.plain(Opcode::IShl, 0);
+                }
+                _ => {}
+            }
         }
     }
 

@@ -44,8 +44,8 @@ macro_rules! list {
                 $([<$unary _r>])*
                 $([<$faulting_unary _r>])*
                 $([<$ternary _r>])*
-                $([<$load _rr>] [<$load _rk>] [<$load _kr>] [<$load _kc>] [<$load _or>])*
-                $([<$store _rrr>] [<$store _rkr>] [<$store _krr>] [<$store _kri>] [<$store _kcr>] [<$store _orr>])*
+                $([<$load _rr>] [<$load _rk>] [<$load _rs>] [<$load _ks>] [<$load _kr>] [<$load _kc>] [<$load _or>])*
+                $([<$store _rrr>] [<$store _rsr>] [<$store _ksr>] [<$store _ksi>] [<$store _rkr>] [<$store _krr>] [<$store _kri>] [<$store _kcr>] [<$store _orr>])*
                 $($plain)*
             }
         }

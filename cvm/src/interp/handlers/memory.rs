@@ -2,7 +2,8 @@
 //!
 //! Address forms, in the handlers' names: `_rr` base and offset in slots, `_rk` base in a slot and a constant offset,
 //! `_kr` a constant base (short pointer) and the offset in a slot, `_kc` a constant base and a constant offset in a
-//! data cell, `_or` a local object and the offset in a slot. Stores name the value behind: `r` a slot, `i` a 16-bit
+//! data cell, `_or` a local object and the offset in a slot; `_rs` and `_ks` are `_rr` and `_kr` with an offset that
+//! counts elements of the access's width. Stores name the value behind: `r` a slot, `i` a 16-bit
 //! immediate.
 
 use std::cmp::Ordering;
@@ -92,6 +93,28 @@ macro_rules! loads {
                     refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
                 }
             }
+            fn [<$name _rs>](ip, fp, table, ctx) {
+                let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c) << $log);
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                }
+            }
+            fn [<$name _ks>](ip, fp, table, ctx) {
+                let offset = slot!(fp, (*ip).b) << $log;
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).read_limit[$log] {
+                    let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
+                    slot!(fp, (*ip).a) = value as $extend as u64;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                }
+            }
             fn [<$name _kc>](ip, fp, table, ctx) {
                 let offset = (*ip.add(1)).word.number;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
@@ -156,6 +179,36 @@ macro_rules! stores {
             }
             fn [<$name _kri>](ip, fp, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), (*ip).b as i16 as u64);
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _rsr>](ip, fp, table, ctx) {
+                let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b) << $log, slot!(fp, (*ip).c));
+                let (descriptor, off) = resolve(table, base, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _ksr>](ip, fp, table, ctx) {
+                let (offset, value) = (slot!(fp, (*ip).a) << $log, slot!(fp, (*ip).b));
+                let (descriptor, off) = resolve_short(table, (*ip).c, offset);
+                if off < (*descriptor).write_limit[$log] {
+                    (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
+                    goto(ip.add(1), fp, table, ctx)
+                } else {
+                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                }
+            }
+            fn [<$name _ksi>](ip, fp, table, ctx) {
+                let (offset, value) = (slot!(fp, (*ip).a) << $log, (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;

@@ -318,33 +318,63 @@ impl Translation<'_, '_> {
                 let op = self.builder.emit(Id::load_constant, result, 0, pointer.0);
                 return self.builder.push_result(op, None);
             }
-            let offset = if access.indexed {
-                self.builder.pop()
+            let (offset, scaled) = if access.indexed {
+                self.pop_offset(access.width)
             } else {
-                zero
+                (zero, false)
             };
-            return self.load_from_constant(pointer.0, offset, load);
+            return self.load_from_constant(pointer.0, offset, scaled, load);
         }
-        let offset = if access.indexed {
-            self.builder.pop()
+        let (offset, scaled) = if access.indexed {
+            self.pop_offset(access.width)
         } else {
-            zero
+            (zero, false)
         };
         let base = self.builder.pop();
         if let Some(short) = Self::constant_base(base) {
-            return self.load_from_constant(short, offset, load);
+            return self.load_from_constant(short, offset, scaled, load);
         }
         let base = self.builder.slot_of(base);
         let (id, offset) = match offset.small() {
             Some(small) => (load.rk, small as u32),
-            None => (load.rr, u32::from(self.builder.slot_of(offset))),
+            None => {
+                let id = if scaled { load.rs } else { load.rr };
+                (id, u32::from(self.builder.slot_of(offset)))
+            }
         };
         let result = self.builder.next();
         let op = self.builder.emit(id, result, base, offset);
         self.builder.push_result(op, None);
     }
 
-    fn load_from_constant(&mut self, short: u32, offset: Popped, load: Load) {
+    /// Pops an offset. If it was just computed as an index times the access's width, the multiplication is taken
+    /// away and the index given instead, with true.
+    fn pop_offset(&mut self, width: u8) -> (Popped, bool) {
+        let last = self.builder.last_result();
+        let offset = self.builder.pop();
+        let Some((last, (opcode, true))) = last.and_then(|last| Some((last, last.function?)))
+        else {
+            return (offset, false);
+        };
+        let op = self.builder.ops[last.op];
+        let is_scale = match opcode {
+            Opcode::IMul => op.c == u32::from(width),
+            Opcode::IShl => op.c == width.trailing_zeros(),
+            _ => false,
+        };
+        if !is_scale || width == 1 {
+            return (offset, false);
+        }
+        self.builder.unemit(last.op);
+        // The index is in a private slot or in the natural one that the product would have had.
+        let index = Popped {
+            value: Value::Local(op.b),
+            natural: offset.natural,
+        };
+        (index, true)
+    }
+
+    fn load_from_constant(&mut self, short: u32, offset: Popped, scaled: bool, load: Load) {
         let result = self.builder.next();
         if let Value::Constant(offset) = offset.value {
             let op = self.builder.emit(load.kc, result, 0, short);
@@ -352,7 +382,8 @@ impl Translation<'_, '_> {
             return self.builder.push_result(op, None);
         }
         let offset = self.builder.slot_of(offset);
-        let op = self.builder.emit(load.kr, result, offset, short);
+        let id = if scaled { load.ks } else { load.kr };
+        let op = self.builder.emit(id, result, offset, short);
         self.builder.push_result(op, None);
     }
 
@@ -405,22 +436,22 @@ impl Translation<'_, '_> {
                 self.builder.emit(Id::store_constant, value, 0, pointer.0);
                 return;
             }
-            let offset = if access.indexed {
-                self.builder.pop()
+            let (offset, scaled) = if access.indexed {
+                self.pop_offset(access.width)
             } else {
-                zero
+                (zero, false)
             };
-            return self.store_to_constant(pointer.0, offset, value, store);
+            return self.store_to_constant(pointer.0, (offset, scaled), value, store);
         }
         let value = self.builder.pop();
-        let offset = if access.indexed {
-            self.builder.pop()
+        let (offset, scaled) = if access.indexed {
+            self.pop_offset(access.width)
         } else {
-            zero
+            (zero, false)
         };
         let base = self.builder.pop();
         if let Some(short) = Self::constant_base(base) {
-            return self.store_to_constant(short, offset, value, store);
+            return self.store_to_constant(short, (offset, scaled), value, store);
         }
         let base = self.builder.slot_of(base);
         match offset.small() {
@@ -431,12 +462,19 @@ impl Translation<'_, '_> {
             None => {
                 let offset = self.builder.slot_of(offset);
                 let value = self.builder.slot_of(value);
-                self.builder.emit(store.rrr, base, offset, u32::from(value));
+                let id = if scaled { store.rsr } else { store.rrr };
+                self.builder.emit(id, base, offset, u32::from(value));
             }
         }
     }
 
-    fn store_to_constant(&mut self, short: u32, offset: Popped, value: Popped, store: Store) {
+    fn store_to_constant(
+        &mut self,
+        short: u32,
+        (offset, scaled): (Popped, bool),
+        value: Popped,
+        store: Store,
+    ) {
         if let Value::Constant(offset) = offset.value {
             let value = self.builder.slot_of(value);
             self.builder.emit(store.kcr, value, 0, short);
@@ -446,11 +484,13 @@ impl Translation<'_, '_> {
         let offset = self.builder.slot_of(offset);
         match value.small().and_then(|small| i16::try_from(small).ok()) {
             Some(tiny) => {
-                self.builder.emit(store.kri, offset, tiny as u16, short);
+                let id = if scaled { store.ksi } else { store.kri };
+                self.builder.emit(id, offset, tiny as u16, short);
             }
             None => {
                 let value = self.builder.slot_of(value);
-                self.builder.emit(store.krr, offset, value, short);
+                let id = if scaled { store.ksr } else { store.krr };
+                self.builder.emit(id, offset, value, short);
             }
         }
     }

@@ -36,6 +36,8 @@ pub(super) enum Shape {
 pub(super) struct Load {
     pub(super) rr: Id,
     pub(super) rk: Id,
+    pub(super) rs: Id,
+    pub(super) ks: Id,
     pub(super) kr: Id,
     pub(super) kc: Id,
     pub(super) object: Id,
@@ -46,6 +48,9 @@ pub(super) struct Load {
 pub(super) struct Store {
     pub(super) rrr: Id,
     pub(super) rkr: Id,
+    pub(super) rsr: Id,
+    pub(super) ksr: Id,
+    pub(super) ksi: Id,
     pub(super) krr: Id,
     pub(super) kri: Id,
     pub(super) kcr: Id,
@@ -82,6 +87,8 @@ macro_rules! shapes {
                 $(Opcode::$load => Shape::Load(Load {
                     rr: Id::[<$loadf _rr>],
                     rk: Id::[<$loadf _rk>],
+                    rs: Id::[<$loadf _rs>],
+                    ks: Id::[<$loadf _ks>],
                     kr: Id::[<$loadf _kr>],
                     kc: Id::[<$loadf _kc>],
                     object: Id::[<$loadf _or>],
@@ -89,6 +96,9 @@ macro_rules! shapes {
                 $(Opcode::$store => Shape::Store(Store {
                     rrr: Id::[<$storef _rrr>],
                     rkr: Id::[<$storef _rkr>],
+                    rsr: Id::[<$storef _rsr>],
+                    ksr: Id::[<$storef _ksr>],
+                    ksi: Id::[<$storef _ksi>],
                     krr: Id::[<$storef _krr>],
                     kri: Id::[<$storef _kri>],
                     kcr: Id::[<$storef _kcr>],
