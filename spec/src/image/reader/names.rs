@@ -37,18 +37,10 @@ impl<'a> Pool<'a> {
         } else {
             invalid_starts(section)?
         };
-        let is_control = |i: usize| {
-            bytes[i] < 0x20
-                || bytes[i] == 0x7f
-                || bytes[i] == 0xc2 && matches!(bytes.get(i + 1), Some(0x80..=0x9f))
-        };
-        let suspects = || (0..bytes.len()).filter(|i| is_control(*i));
-        let mut control = allocate(suspects().count(), section.offset)?;
-        control.extend(suspects().map(|i| i as u32));
         Ok(Pool {
             section,
             not_utf8,
-            control,
+            control: control_starts(section)?,
         })
     }
 
@@ -180,6 +172,25 @@ fn invalid_starts(section: Section<'_>) -> Checked<Vec<u32>> {
     };
     let mut found = allocate(starts().count(), section.offset)?;
     found.extend(starts());
+    Ok(found)
+}
+
+/// Where in the pool control characters begin: C0, DEL, and C1 in its two bytes.
+fn control_starts(section: Section<'_>) -> Checked<Vec<u32>> {
+    let bytes = section.bytes;
+    // Most pools have none, and one plain pass over all bytes says so.
+    let may_begin = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
+    if !bytes.iter().fold(false, |any, byte| any | may_begin(*byte)) {
+        return Ok(Vec::new());
+    }
+    let starts = || {
+        (0..bytes.len()).filter(|i| match bytes[*i] {
+            0xc2 => matches!(bytes.get(i + 1), Some(0x80..=0x9f)),
+            byte => may_begin(byte),
+        })
+    };
+    let mut found = allocate(starts().count(), section.offset)?;
+    found.extend(starts().map(|i| i as u32));
     Ok(found)
 }
 
