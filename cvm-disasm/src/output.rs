@@ -70,6 +70,14 @@ impl<'w> Text<'w> {
         self
     }
 
+    /// Appends two hexadecimal digits for each byte.
+    pub(crate) fn hex_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        for byte in bytes {
+            self.hex_digits(u64::from(*byte), 2);
+        }
+        self
+    }
+
     /// Appends bytes between quotes, with escapes for all that is not printable ASCII.
     pub(crate) fn quoted(&mut self, bytes: &[u8]) -> &mut Self {
         self.buffer.push(b'"');

@@ -34,11 +34,31 @@ impl OffsetSet {
             .is_some_and(|word| word >> (offset % 64) & 1 == 1)
     }
 
-    /// Keeps what is also in the other set.
-    pub(crate) fn intersect(&mut self, other: &OffsetSet) {
+    /// Removes an offset.
+    pub(crate) fn remove(&mut self, offset: usize) {
+        if let Some(word) = self.words.get_mut(offset / 64) {
+            *word &= !(1 << (offset % 64));
+        }
+    }
+
+    /// Adds what is in the other set.
+    pub(crate) fn unite(&mut self, other: &OffsetSet) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
+
+    /// Keeps what is also in the other set; gives the first offset that is not.
+    pub(crate) fn intersect(&mut self, other: &OffsetSet) -> Option<usize> {
+        let mut lost = None;
+        for (index, (word, other)) in self.words.iter_mut().zip(&other.words).enumerate() {
+            let outside = *word & !other;
+            if outside != 0 {
+                lost.get_or_insert(index * 64 + outside.trailing_zeros() as usize);
+            }
             *word &= other;
         }
+        lost
     }
 
     /// The offsets in ascending order.
@@ -135,17 +155,39 @@ pub(crate) struct Sweep {
     pub(crate) starts: OffsetSet,
     /// Where jumps lead and an instruction begins.
     pub(crate) targets: OffsetSet,
-    /// The first bytes that are no instruction.
-    pub(crate) undecodable: Option<usize>,
+    /// The first place in the text where a jump leads and no instruction begins.
+    pub(crate) astray: Option<usize>,
+}
+
+/// An instruction and where it stands.
+pub(crate) struct Found<'a, 'r> {
+    /// The instruction.
+    pub(crate) instruction: Instruction<'a>,
+    /// Text offset of its first byte.
+    pub(crate) at: usize,
+    /// Text offset behind its last byte.
+    pub(crate) next: usize,
+    /// The region that it stands in.
+    pub(crate) region: &'r Region,
 }
 
 impl Sweep {
     /// Decodes all text once.
     pub(crate) fn new(image: &Image, regions: &[Region]) -> Self {
+        Self::visit(image, regions, |_| {}, |_, _| {})
+    }
+
+    /// Decodes all text once and shows every instruction to one function, every stretch of other bytes (by its
+    /// start) to another.
+    pub(crate) fn visit<'a, 'r>(
+        image: &'a Image,
+        regions: &'r [Region],
+        mut each: impl FnMut(Found<'a, 'r>),
+        mut undecodable: impl FnMut(usize, &'r Region),
+    ) -> Self {
         let text = &image.text;
         let mut starts = OffsetSet::new(text.len());
         let mut targets = OffsetSet::new(text.len());
-        let mut undecodable = None;
         for region in regions {
             let mut at = region.range.start;
             while at < region.range.end {
@@ -163,20 +205,26 @@ impl Sweep {
                             }
                             _ => {}
                         }
+                        each(Found {
+                            instruction,
+                            at,
+                            next,
+                            region,
+                        });
                         next
                     }
                     Step::Bytes(next) => {
-                        undecodable.get_or_insert(at);
+                        undecodable(at, region);
                         next
                     }
                 };
             }
         }
-        targets.intersect(&starts);
+        let astray = targets.intersect(&starts);
         Self {
             starts,
             targets,
-            undecodable,
+            astray,
         }
     }
 }
@@ -246,8 +294,10 @@ mod tests {
             functions: vec![function(0, 1), function(1, 2)],
             ..Image::default()
         };
-        let sweep = Sweep::new(&image, &regions(&image));
+        let regions = regions(&image);
+        let mut bytes = Vec::new();
+        let sweep = Sweep::visit(&image, &regions, |_| {}, |at, _| bytes.push(at));
         assert_eq!(sweep.starts.iter().collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(sweep.undecodable, Some(0));
+        assert_eq!(bytes, [0]);
     }
 }

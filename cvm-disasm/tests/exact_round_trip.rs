@@ -20,7 +20,7 @@ fn assemble(text: Vec<u8>) -> cvm_asm::Assembled {
 
 fn print(image: &Image, hex: bool) -> Vec<u8> {
     let mut text = Vec::new();
-    cvm_disasm::exact(image, &Options { hex }, &mut text).expect("a vector takes all");
+    cvm_disasm::exact(image, Options { hex }, &mut text).expect("a vector takes all");
     text
 }
 

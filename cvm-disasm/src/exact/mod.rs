@@ -2,7 +2,7 @@
 //!
 //! Every field of [`Image`] is spelled; names stand in comments only. Sections come in the order of the file.
 
-mod bytes;
+mod pool;
 mod records;
 mod text;
 
@@ -11,7 +11,10 @@ use std::io::{self, Write};
 use cvm_spec::image::{Image, SectionKind};
 
 use crate::Options;
+use crate::bytes::{self, Style};
 use crate::output::Text;
+
+pub(crate) use records::{import_word, relocation_word, symbol_word};
 
 /// Column at which comments begin.
 const COMMENT: usize = 40;
@@ -20,7 +23,7 @@ const COMMENT: usize = 40;
 ///
 /// # Errors
 /// Those of the destination.
-pub fn exact(image: &Image, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub fn exact(image: &Image, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Text::new(out);
     header(&mut text, image);
     let mut raw = image.raw.iter().peekable();
@@ -60,22 +63,22 @@ fn raw_section(text: &mut Text<'_>, kind: u32, contents: &[u8]) {
         text.pad(COMMENT).str("; damaged ").str(known.name());
     }
     text.end();
-    bytes::print(text, contents, 0);
+    bytes::print(text, contents, Style::Exact(0));
 }
 
-fn section(text: &mut Text<'_>, image: &Image, kind: SectionKind, options: &Options) {
+fn section(text: &mut Text<'_>, image: &Image, kind: SectionKind, options: Options) {
     if is_empty(image, kind) {
         return;
     }
     text.end();
     text.str(".section ").str(kind.name()).end();
     match kind {
-        SectionKind::Data => bytes::data(text, image),
-        SectionKind::Strings => bytes::strings(text, image),
+        SectionKind::Data => pool::data(text, image),
+        SectionKind::Strings => pool::strings(text, image),
         SectionKind::BssInit => {
             for extent in &image.bss_init {
                 text.str("    .extent ").number(extent.offset).end();
-                bytes::print(text, &extent.bytes, extent.offset as usize);
+                bytes::print(text, &extent.bytes, Style::Exact(extent.offset as usize));
             }
         }
         SectionKind::Text => text::print(text, image, options),

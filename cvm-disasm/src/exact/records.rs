@@ -6,7 +6,7 @@ use cvm_spec::image::{
 use cvm_spec::pointer::ShortPointer;
 
 use super::COMMENT;
-use super::bytes::segment;
+use super::pool::segment;
 use crate::names::string;
 use crate::output::Text;
 

@@ -5,8 +5,9 @@ use cvm_spec::image::{Image, StringRef};
 use cvm_spec::isa::{Opcode, OperandKind};
 
 use super::COMMENT;
-use super::bytes::{byte_line, segment};
+use super::pool::segment;
 use crate::Options;
+use crate::bytes::byte_line;
 use crate::names::{function_names, string};
 use crate::output::Text;
 use crate::sweep::{Region, Step, Sweep, regions, step, target};
@@ -23,7 +24,7 @@ struct Printer<'a, 'w, 't> {
 }
 
 /// Prints the text section.
-pub(super) fn print(out: &mut Text<'_>, image: &Image, options: &Options) {
+pub(super) fn print(out: &mut Text<'_>, image: &Image, options: Options) {
     let regions = regions(image);
     let mut printer = Printer {
         image,
@@ -168,7 +169,10 @@ impl Printer<'_, '_, '_> {
         match opcode.operand() {
             OperandKind::Function => {
                 if let Some(Some(name)) = self.names.get(index as usize) {
-                    self.out.pad(COMMENT).str("; ").quoted_short(string(image, *name));
+                    self.out
+                        .pad(COMMENT)
+                        .str("; ")
+                        .quoted_short(string(image, *name));
                 }
             }
             OperandKind::Import => {
