@@ -71,7 +71,10 @@ pub struct SysError {
 
 /// The path that a program gave, if it is one.
 pub(super) fn guest_path(bytes: &[u8]) -> Result<&str, Stop> {
-    if bytes.is_empty() || bytes.len() > PATH_MAX || bytes.contains(&0) {
+    if bytes.is_empty() {
+        return Err(HostError::NotFound.into());
+    }
+    if bytes.len() > PATH_MAX || bytes.contains(&0) {
         return Err(HostError::Invalid.into());
     }
     std::str::from_utf8(bytes).map_err(|_| HostError::Invalid.into())
