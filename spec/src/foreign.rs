@@ -1,7 +1,7 @@
 //! Signatures of C functions (`spec/ffi.md`): what stands behind the name in `.foreign "lib" name (types) -> type`.
 //!
-//! [`Signature::parse`] and `Display` are inverse: what a signature prints as parses to the same signature. The
-//! grammar, with spaces allowed between any two words or signs:
+//! [`Signature::parse`] and `Display` are inverse: what a signature prints as parses to the same signature. What it
+//! prints as is its canonical form, the one that stands in an image. The grammar, with spaces allowed between any two words or signs:
 //!
 //! ```text
 //! signature = "(" [ types ] ")" [ "->" type [ "owned" name ] ]      without a result: void
@@ -25,7 +25,7 @@ pub use parser::SignatureError;
 
 use crate::limits::ARITY_MAX;
 
-/// Longest signature, in bytes.
+/// Longest signature, in bytes, as it is written and in canonical form.
 pub const SIGNATURE_MAX: usize = 4096;
 /// Most levels of structs, arrays and callbacks inside one another.
 pub const NESTING_MAX: u32 = 8;

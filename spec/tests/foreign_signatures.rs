@@ -150,6 +150,14 @@ fn nesting_is_limited() {
     assert!(Signature::parse(&"(fn".repeat(1300)).is_err());
 }
 
+#[test]
+fn the_canonical_form_is_limited_too() {
+    let text = format!("({}i8)", "f32,".repeat(900));
+    let error = Signature::parse(&text).expect_err("too long with spaces");
+    assert_eq!((error.offset, error.length), (0, text.len()));
+    assert!(error.found.contains("in canonical form"), "{error}");
+}
+
 fn scalar() -> impl Strategy<Value = ForeignType> {
     prop::sample::select(Scalar::ALL.to_vec()).prop_map(ForeignType::Scalar)
 }

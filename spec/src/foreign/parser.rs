@@ -147,12 +147,23 @@ impl<'a> Parser<'a> {
             }
         }
         self.check_lengths(&args)?;
-        Ok(Signature {
+        let signature = Signature {
             args,
             fixed,
             result,
             owner,
-        })
+        };
+        // Images hold the canonical form, which spells spaces and `-> void`.
+        let canonical = signature.to_string().len();
+        if canonical > SIGNATURE_MAX {
+            return Err(SignatureError {
+                offset: 0,
+                length: self.end,
+                expected: format!("a signature of at most {SIGNATURE_MAX} bytes"),
+                found: format!("{canonical} bytes in canonical form"),
+            });
+        }
+        Ok(signature)
     }
 
     fn owner(&mut self, result: &ForeignType) -> Parsed<String> {

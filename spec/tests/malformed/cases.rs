@@ -345,6 +345,12 @@ const TYPES: &[Case] = &[
         let text = format!("({}i8) -> i8", " ".repeat(4096));
         File(signature(image, &text, 0).bytes).at_field(SectionKind::Types, 3, 12)
     }),
+    case("signature-without-result", SignatureForm, |image| {
+        signature(image, "(i32)", 5)
+    }),
+    case("signature-with-space", SignatureForm, |image| {
+        signature(image, "(cstr,  {i32, f64}) -> u64", 7)
+    }),
     case("signature-other-counts", SignatureArity, |image| {
         File::of(&image).put_field(SectionKind::Types, 3, 4, 0x0001_0002)
     }),

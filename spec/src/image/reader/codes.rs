@@ -81,6 +81,8 @@ rules! {
         "A type states more arguments or results, in cells, than the machine allows.";
     BadSignature "bad-signature" "A foreign type's text is a signature."
         "The text of a foreign type does not parse as `(types) -> type`, nests deeper than 8 levels, or is over another limit. The offset is that of the character in question.";
+    SignatureForm "signature-form" "A foreign type's text is the signature's canonical form."
+        "A signature has one form in an image: one space behind a comma and around `->`, no other spaces, and a result even if it is void. The offset is that of the first difference.";
     SignatureArity "signature-arity" "The counts of a foreign type are those of its signature."
         "A foreign type states its cells beside the signature; the two disagree, and the stack would not hold what the call takes.";
     TypeIndex "type-index" "A type index is smaller than the number of types."

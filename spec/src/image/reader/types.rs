@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::layout::Layout;
-use super::names::Pool;
+use super::names::{Pool, quote};
 use super::record::Record;
 use super::{Checked, ReadCode, broken};
 use crate::foreign::{SIGNATURE_MAX, Signature};
@@ -82,13 +82,29 @@ fn signature_arity(
         return broken(ReadCode::BadSignature, record.field(12), expected, found);
     }
     let text = pool.text(signature, record.field(8), "a signature")?;
+    let text_offset = pool.section.offset + u64::from(signature.offset);
     match Signature::parse(text) {
-        Ok(parsed) => Ok(parsed.arity()),
+        // Beside being one form for one signature, this bounds the references that share bytes: a pool full of spaces
+        // around one signature would otherwise make many of them, each long to parse.
+        Ok(parsed) => match parsed.to_string() {
+            canonical if canonical == text => Ok(parsed.arity()),
+            canonical => broken(
+                ReadCode::SignatureForm,
+                text_offset + common_prefix(text, &canonical) as u64,
+                format!("the canonical form {}", quote(&canonical)),
+                quote(text),
+            ),
+        },
         Err(error) => broken(
             ReadCode::BadSignature,
-            pool.section.offset + u64::from(signature.offset) + error.offset as u64,
+            text_offset + error.offset as u64,
             error.expected,
             error.found,
         ),
     }
+}
+
+/// Bytes that two texts have in common at their beginning.
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
 }
