@@ -524,6 +524,9 @@ impl Body<'_> {
 
     /// A loop that ends when a comparison says so, or when fuel runs out.
     fn repeat(&mut self, nesting: usize) {
+        if self.random.one_in(2) && !self.objects.is_empty() {
+            return self.count(nesting);
+        }
         let head = self.label();
         self.items.push(Item::Label(head));
         self.block(nesting + 1);
@@ -532,6 +535,56 @@ impl Body<'_> {
         self.condition(floor, !holds);
         let branch = if holds { Opcode::Jz } else { Opcode::Jnz };
         self.items.push(Item::Jump(branch, head));
+    }
+
+    /// A loop that counts a local up, tested at its top or at its end.
+    fn count(&mut self, nesting: usize) {
+        let object = self.random.pick(&self.objects.clone());
+        let counter = short(Tag::Local, object.offset);
+        let (head, end) = (self.label(), self.label());
+        let less = self.random.pick(&[
+            Opcode::ILt,
+            Opcode::IUlt,
+            Opcode::IUle,
+            Opcode::DLt,
+            Opcode::DUle,
+            Opcode::INe,
+        ]);
+        let add = self.random.pick(&[Opcode::IAdd, Opcode::DAdd]);
+        let limit = self.random.below(6) as u64;
+        let is_tested_first = self.random.one_in(2);
+        let uses_local = self.random.one_in(2);
+        let limit_object = self.random.pick(&self.objects.clone());
+        let test = |body: &mut Self| {
+            body.plain(Opcode::IReadA, counter);
+            if uses_local {
+                body.plain(Opcode::IReadA, short(Tag::Local, limit_object.offset));
+            } else {
+                body.plain(Opcode::PushB, limit);
+            }
+            body.plain(less, 0);
+        };
+        if !self.random.one_in(5) {
+            self.plain(Opcode::PushB, 0);
+            self.plain(Opcode::IWriteA, counter);
+        }
+        self.items.push(Item::Label(head));
+        if is_tested_first {
+            test(self);
+            self.items.push(Item::Jump(Opcode::Jz, end));
+        }
+        self.block(nesting + 1);
+        self.plain(Opcode::IReadA, counter);
+        self.plain(Opcode::PushB, 1);
+        self.plain(add, 0);
+        self.plain(Opcode::IWriteA, counter);
+        if is_tested_first {
+            self.items.push(Item::Jump(Opcode::Jmp, head));
+        } else {
+            test(self);
+            self.items.push(Item::Jump(Opcode::Jnz, head));
+        }
+        self.items.push(Item::Label(end));
     }
 
     fn switch(&mut self, nesting: usize) {

@@ -7,10 +7,12 @@ mod generate;
 mod reference;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cvm::host::Host;
 use cvm::machine::{Exit, Limits, Machine};
 use cvm::verify::verify;
+use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{Pointer, Tag};
 
 use generate::Random;
@@ -63,30 +65,48 @@ fn the_engine_agrees_with_the_reference() {
         let module = verify(image.clone()).unwrap_or_else(|error| {
             panic!("seed {seed}: the generator's program is rejected: {error}")
         });
+        let module = Arc::new(module);
         let limits = Limits {
-            fuel: Some(FUEL),
             max_heap: 1 << 20,
             ..Limits::default()
         };
-        let mut machine = Machine::new(Arc::new(module), Host::new(), limits)
-            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        let found = shorten(outcome(machine.run().expect("it has an entry")));
-        assert_eq!(found, expected, "seed {seed}: how the run ended");
-        assert_eq!(
-            machine.fuel_used(),
-            Some(FUEL - reference.fuel),
-            "seed {seed}: fuel"
+        // Code is translated differently when it counts fuel and when it looks at the clock.
+        let mut ways = vec![Limits {
+            fuel: Some(FUEL),
+            ..limits
+        }];
+        let ran_dry = matches!(
+            expected,
+            Outcome::Fault {
+                code: FaultCode::OutOfFuel,
+                ..
+            }
         );
-        let memory = machine.memory();
-        let bss = memory.read(Pointer::new(Tag::Bss, 0).0, reference.bss.len() as u64);
-        assert!(bss == Ok(&reference.bss), "seed {seed}: bss differs");
-        assert_eq!(
-            memory.segment_size(Tag::Heap),
-            reference.heap.len() as u64,
-            "seed {seed}: heap size"
-        );
-        let heap = memory.read(Pointer::new(Tag::Heap, 0).0, reference.heap.len() as u64);
-        assert!(heap == Ok(&reference.heap), "seed {seed}: heap differs");
+        if !ran_dry {
+            let timeout = Some(Duration::from_secs(60));
+            ways.extend([limits, Limits { timeout, ..limits }]);
+        }
+        for limits in ways {
+            let what = format!(
+                "seed {seed}, fuel {:?}, timeout {:?}",
+                limits.fuel, limits.timeout
+            );
+            let mut machine = Machine::new(Arc::clone(&module), Host::new(), limits)
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            let found = shorten(outcome(machine.run().expect("it has an entry")));
+            assert_eq!(found, expected, "{what}: how the run ended");
+            if limits.fuel.is_some() {
+                let used = Some(FUEL - reference.fuel);
+                assert_eq!(machine.fuel_used(), used, "{what}: fuel");
+            }
+            let memory = machine.memory();
+            let bss = memory.read(Pointer::new(Tag::Bss, 0).0, reference.bss.len() as u64);
+            assert!(bss == Ok(&reference.bss), "{what}: bss differs");
+            let size = reference.heap.len() as u64;
+            assert_eq!(memory.segment_size(Tag::Heap), size, "{what}: heap size");
+            let heap = memory.read(Pointer::new(Tag::Heap, 0).0, size);
+            assert!(heap == Ok(&reference.heap), "{what}: heap differs");
+        }
         match expected {
             Outcome::Returned(_) | Outcome::Halted => returned += 1,
             Outcome::Fault { .. } => faulted += 1,

@@ -50,7 +50,33 @@ macro_rules! float_branches {
         )* } }
     };
 }
-pub(crate) use {compare_branches, float_branches};
+
+/// a = a + 1, then jump to c if `op(a, b)` holds: the end of a counting loop.
+macro_rules! counting_branches {
+    ($($op:ident $add:ident;)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$op _jr_inc>](ip, fp, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), 1);
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, slot!(fp, (*ip).b)) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                } else {
+                    goto(ip.add(1), fp, table, ctx)
+                }
+            }
+            fn [<$op _ji_inc>](ip, fp, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), 1);
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, (*ip).b as i16 as u64) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                } else {
+                    goto(ip.add(1), fp, table, ctx)
+                }
+            }
+        )* } }
+    };
+}
+pub(crate) use {compare_branches, counting_branches, float_branches};
 
 handlers! {
     /// Jump to c.

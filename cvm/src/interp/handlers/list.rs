@@ -23,6 +23,7 @@ macro_rules! list {
         faulting_unary { $($faulting_unary:ident)* }
         ternary { $($ternary:ident)* }
         compare { $($compare:ident)* }
+        counting { $($counting:ident $add:ident;)* }
         float_compare { $($float:ident)* }
         load { $($load:ident)* }
         store { $($store:ident)* }
@@ -34,11 +35,13 @@ macro_rules! list {
         faulting_unary! { $($faulting_unary)* }
         ternary! { $($ternary)* }
         compare_branches! { $($compare)* }
+        counting_branches! { $($counting $add;)* }
         float_branches! { $($float)* }
         pastey::paste! {
             list! { @all
                 $([<$binary _r>] [<$binary _i>])*
                 $([<$compare _r>] [<$compare _i>] [<$compare _jr>] [<$compare _ji>])*
+                $([<$counting _jr_inc>] [<$counting _ji_inc>])*
                 $([<$float _r>] [<$float _i>] [<$float _jr>] [<$float _nr>])*
                 $([<$faulting_binary _r>] [<$faulting_binary _i>])*
                 $([<$unary _r>])*
@@ -117,6 +120,10 @@ list! {
     compare {
         i_eq i_ne i_lt i_le i_gt i_ge i_ult i_ule i_ugt i_uge
         d_eq d_ne d_lt d_le d_gt d_ge d_ult d_ule d_ugt d_uge
+    }
+    counting {
+        i_ne i_add; i_lt i_add; i_le i_add; i_ult i_add; i_ule i_add;
+        d_ne d_add; d_lt d_add; d_le d_add; d_ult d_add; d_ule d_add;
     }
     float_compare { f_eq f_ne f_lt f_le f_gt f_ge s_eq s_ne s_lt s_le s_gt s_ge }
     load { b_read w_read d_read q_read b_read_s w_read_s d_read_s }

@@ -11,6 +11,8 @@ use cvm_spec::isa::Opcode;
 use crate::interp::handlers::list::Id;
 use crate::interp::op::{Op, Word};
 
+use super::select::counting;
+
 /// A slot number of the frame.
 pub(super) type Slot = u16;
 
@@ -47,6 +49,10 @@ pub(super) struct Builder {
     /// Text offset of the instruction under translation.
     pub(super) at: u32,
     pub(super) last: Option<Last>,
+    /// Index of the current block's first op.
+    block: usize,
+    /// Number of the handler of each op, for looking back at it.
+    ids: Vec<Id>,
     /// Operands at positions below this are in their natural slots; the rest are in `values`.
     settled: usize,
     values: Vec<Value>,
@@ -63,6 +69,8 @@ impl Builder {
             offsets: Vec::with_capacity(capacity),
             at: 0,
             last: None,
+            block: 0,
+            ids: Vec::with_capacity(capacity),
             settled: 0,
             values: Vec::new(),
             references: Vec::new(),
@@ -99,6 +107,7 @@ impl Builder {
             c,
         });
         self.offsets.push(self.at);
+        self.ids.push(id);
         self.ops.len() - 1
     }
 
@@ -111,7 +120,27 @@ impl Builder {
             c,
         });
         self.offsets.push(self.at);
+        self.ids.push(Id::finish);
         self.ops.len() - 1
+    }
+
+    /// Emits a branch; if the op before it in the block adds 1 to its left operand, the two become one.
+    pub(super) fn emit_branch(&mut self, id: Id, a: u16, b: u16) -> usize {
+        if let (Some((add, fused)), Some(before)) = (counting(id), self.ops.len().checked_sub(1)) {
+            let op = self.ops[before];
+            let is_increment =
+                before >= self.block && self.ids[before] == add && (op.a, op.b, op.c) == (a, a, 1);
+            if is_increment {
+                self.unemit(before);
+                return self.emit(fused, a, b, 0);
+            }
+        }
+        self.emit(id, a, b, 0)
+    }
+
+    /// Whether an op has this handler, and was not fused with the one before it.
+    pub(super) fn is_plain(&self, op: usize, id: Id) -> bool {
+        self.ids[op] == id
     }
 
     /// Notes that the op at `op` was emitted last and pushes its result, which is in its natural slot.
@@ -140,6 +169,7 @@ impl Builder {
     pub(super) fn unemit(&mut self, op: usize) {
         self.ops.truncate(op);
         self.offsets.truncate(op);
+        self.ids.truncate(op);
         self.last = None;
     }
 
@@ -179,6 +209,7 @@ impl Builder {
         }
         self.settled = depth as usize;
         self.last = None;
+        self.block = self.ops.len();
     }
 
     pub(super) fn push(&mut self, value: Value) {

@@ -33,6 +33,10 @@ pub(super) struct Translation<'t, 'a> {
     pub(super) types: &'t mut TypeNumbers,
     /// Number of `declare` instructions before the one under translation.
     pub(super) declared: usize,
+    /// First op of each instruction that is translated.
+    pub(super) op_of: Vec<usize>,
+    /// The function's conditional branches, in order.
+    pub(super) branches: Vec<Branch>,
 }
 
 /// What begins at an instruction.
@@ -50,6 +54,28 @@ struct Leader {
 struct Fixup {
     cell: usize,
     from: usize,
+    target: Target,
+}
+
+/// Where a jump leads.
+#[derive(Clone, Copy)]
+enum Target {
+    /// To the first op of an instruction.
+    Instruction(usize),
+    /// To this op.
+    Op(usize),
+}
+
+/// A conditional branch that was emitted.
+#[derive(Clone, Copy)]
+pub(super) struct Branch {
+    /// Its op.
+    op: usize,
+    /// The handler that branches in the opposite case.
+    opposite: Id,
+    a: u16,
+    b: u16,
+    /// The instruction that it leads to.
     target: usize,
 }
 
@@ -64,7 +90,7 @@ impl Translation<'_, '_> {
         self.builder.at = self.body.start;
         self.emit_prologue();
 
-        let mut op_of = vec![usize::MAX; self.body.instructions.len()];
+        self.op_of = vec![usize::MAX; self.body.instructions.len()];
         let mut fixups = Vec::new();
         let mut fresh = true;
         let mut falls_in = false;
@@ -85,14 +111,14 @@ impl Translation<'_, '_> {
                 fresh &= number == 0 && !leader.target;
             }
             self.builder.at = at;
-            op_of[number] = self.builder.ops.len();
+            self.op_of[number] = self.builder.ops.len();
             if instruction.opcode == Opcode::Land {
                 let land = Land {
                     text: at,
                     function: self.function,
                     op: std::ptr::null(),
                 };
-                self.lands.push((land, op_of[number]));
+                self.lands.push((land, self.op_of[number]));
             }
             if self.options.metered && leader.block {
                 let cost = self.block_cost(number, &leaders);
@@ -108,8 +134,12 @@ impl Translation<'_, '_> {
             falls_in = instruction.opcode.flow().falls_through();
         }
         for fixup in fixups {
-            let distance = (op_of[fixup.target] as i64 - fixup.from as i64)
-                * size_of::<crate::interp::op::Op>() as i64;
+            let target = match fixup.target {
+                Target::Instruction(number) => self.op_of[number],
+                Target::Op(op) => op,
+            };
+            let distance =
+                (target as i64 - fixup.from as i64) * size_of::<crate::interp::op::Op>() as i64;
             self.builder.ops[fixup.cell].c = distance as i32 as u32;
         }
         (first_op, cells)
@@ -611,11 +641,7 @@ impl Translation<'_, '_> {
                 let op = self.builder.emit(Id::ptr_from_host, result, host, 0);
                 self.builder.push_result(op, None);
             }
-            (Opcode::Jmp, Operand::Jump(distance)) => {
-                self.builder.settle();
-                let op = self.builder.emit(Id::jump, 0, 0, 0);
-                self.fix(fixups, op, op, number, distance);
-            }
+            (Opcode::Jmp, Operand::Jump(distance)) => self.jump(number, distance, fixups),
             (Opcode::Jz, Operand::Jump(distance)) => self.branch(number, distance, false, fixups),
             (Opcode::Jnz, Operand::Jump(distance)) => self.branch(number, distance, true, fixups),
             (Opcode::Switch, Operand::Table(table)) => {
@@ -715,7 +741,42 @@ impl Translation<'_, '_> {
         let target = self
             .target(number, distance)
             .expect("the verifier checked jump targets");
-        fixups.push(Fixup { cell, from, target });
+        fixups.push(Fixup {
+            cell,
+            from,
+            target: Target::Instruction(target),
+        });
+    }
+
+    /// `jmp`. A jump back to a loop's test becomes the opposite test, which saves a jump in every round.
+    fn jump(&mut self, number: usize, distance: i32, fixups: &mut Vec<Fixup>) {
+        self.builder.settle();
+        let head = self
+            .target(number, distance)
+            .map(|target| self.op_of[target]);
+        let test = head.and_then(|head| {
+            let found = self
+                .branches
+                .binary_search_by_key(&head, |branch| branch.op);
+            found.ok().map(|index| self.branches[index])
+        });
+        if let Some(test) = test {
+            let op = self.builder.emit_branch(test.opposite, test.a, test.b);
+            fixups.push(Fixup {
+                cell: op,
+                from: op,
+                target: Target::Op(test.op + 1),
+            });
+            let op = self.builder.emit(Id::jump, 0, 0, 0);
+            fixups.push(Fixup {
+                cell: op,
+                from: op,
+                target: Target::Instruction(test.target),
+            });
+            return;
+        }
+        let op = self.builder.emit(Id::jump, 0, 0, 0);
+        self.fix(fixups, op, op, number, distance);
     }
 
     /// `jz` (`holds` false) and `jnz` (`holds` true), fused with a comparison right before.
@@ -730,38 +791,56 @@ impl Translation<'_, '_> {
             }
             return;
         }
-        if let Some((id, a, b)) = last.and_then(|last| self.fused(last, holds)) {
-            self.builder.settle();
-            let op = self.builder.emit(id, a, b, 0);
-            self.fix(fixups, op, op, number, distance);
-            return;
-        }
-        let slot = self.builder.slot_of(condition);
-        self.builder.settle();
-        let id = if holds {
-            Id::jump_nonzero
-        } else {
-            Id::jump_zero
+        let (id, opposite, a, b) = match last.and_then(|last| self.fused(last, holds)) {
+            Some(fused) => {
+                self.builder.settle();
+                fused
+            }
+            None => {
+                let slot = self.builder.slot_of(condition);
+                self.builder.settle();
+                if holds {
+                    (Id::jump_nonzero, Id::jump_zero, slot, 0)
+                } else {
+                    (Id::jump_zero, Id::jump_nonzero, slot, 0)
+                }
+            }
         };
-        let op = self.builder.emit(id, slot, 0, 0);
+        let op = self.builder.emit_branch(id, a, b);
         self.fix(fixups, op, op, number, distance);
+        if self.builder.is_plain(op, id) {
+            let target = self
+                .target(number, distance)
+                .expect("the verifier checked jump targets");
+            self.branches.push(Branch {
+                op,
+                opposite,
+                a,
+                b,
+                target,
+            });
+        }
     }
 
-    /// The fused form of the comparison emitted last, which is taken away again.
-    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, u16, u16)> {
+    /// The fused form of the comparison emitted last, which is taken away again: the handler, its opposite, and the
+    /// first two operands.
+    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, Id, u16, u16)> {
         let (opcode, is_immediate) = last.function?;
         let op = self.builder.ops[last.op];
-        let (id, a, b) = match fuse(opcode, holds)? {
-            Fused::Test(id) => (id, op.b, 0),
-            Fused::Integer { immediate, .. } if is_immediate => {
-                let small = i16::try_from(op.c as i32).ok()?;
-                (immediate, op.b, small as u16)
-            }
-            Fused::Float(_) if is_immediate => return None,
-            Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.b, op.c as u16),
+        let choose = |fused| {
+            Some(match fused {
+                Fused::Test(id) => (id, 0),
+                Fused::Integer { immediate, .. } if is_immediate => {
+                    (immediate, i16::try_from(op.c as i32).ok()? as u16)
+                }
+                Fused::Float(_) if is_immediate => return None,
+                Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.c as u16),
+            })
         };
+        let (id, b) = choose(fuse(opcode, holds)?)?;
+        let (opposite, _) = choose(fuse(opcode, !holds)?)?;
         self.builder.unemit(last.op);
-        Some((id, a, b))
+        Some((id, opposite, op.b, b))
     }
 
     fn call(&mut self, instruction: &Instruction<'_>, index: u32) {

@@ -85,6 +85,8 @@ impl Code {
                     lands: &mut lands,
                     types: &mut types,
                     declared: 0,
+                    op_of: Vec::new(),
+                    branches: Vec::new(),
                 }
                 .run(),
             );

@@ -232,3 +232,23 @@ fused! {
     FEq f_eq FNe f_ne FLt f_lt FLe f_le FGt f_gt FGe f_ge
     SEq s_eq SNe s_ne SLt s_lt SLe s_le SGt s_gt SGe s_ge
 }
+
+/// A compare-and-branch whose left operand was incremented by 1 right before, in one: the op that increments, and
+/// the fused op.
+pub(super) fn counting(branch: Id) -> Option<(Id, Id)> {
+    macro_rules! pairs {
+        ($($op:ident $add:ident;)*) => { pastey::paste! {
+            Some(match branch {
+                $(
+                    Id::[<$op _jr>] => (Id::[<$add _i>], Id::[<$op _jr_inc>]),
+                    Id::[<$op _ji>] => (Id::[<$add _i>], Id::[<$op _ji_inc>]),
+                )*
+                _ => return None,
+            })
+        } };
+    }
+    pairs! {
+        i_ne i_add; i_lt i_add; i_le i_add; i_ult i_add; i_ule i_add;
+        d_ne d_add; d_lt d_add; d_le d_add; d_ult d_add; d_ule d_add;
+    }
+}
