@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Three images of the size: mostly text and data, mostly records (functions, imports, exports, symbols, lines,
-//! relocations), and mostly strings that exports and symbols refer to.
+//! relocations), and mostly strings that exports and symbols refer to. Then one that is made to be slow: imports whose
+//! long names share their bytes.
 
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use cvm_spec::image::reader::read;
 use cvm_spec::image::writer::write;
 use cvm_spec::image::{
     Export, ExportKind, Function, FunctionType, Image, Import, ImportKind, Line, Relocation,
-    RelocationKind, Symbol, SymbolKind,
+    RelocationKind, StringRef, Symbol, SymbolKind,
 };
 use cvm_spec::pointer::Tag;
 
@@ -24,6 +25,7 @@ fn main() {
     measure("segments", &segments(size));
     measure("records", &records(size, 8));
     measure("strings", &records(size, 400));
+    measure("hostile", &hostile(size));
 }
 
 fn measure(name: &str, image: &Image) {
@@ -60,6 +62,27 @@ fn segments(size: usize) -> Image {
         size: image.text.len() as u32,
         type_index,
     });
+    image
+}
+
+/// Imports that refer to the same stretches of the pool, each from another place.
+fn hostile(size: usize) -> Image {
+    let mut image = Image::default();
+    let type_index = image.intern_type(FunctionType::default());
+    let pool = image.add_string(&"n".repeat(100_000));
+    let part = |index: usize, length: u32| StringRef {
+        offset: pool.offset + (index as u32 * 7) % (pool.length - length),
+        length,
+    };
+    for index in 0..size / 32 {
+        image.imports.push(Import {
+            kind: ImportKind::Module,
+            flags: 0,
+            type_index,
+            module: part(index, 1024),
+            name: part(index, 4096),
+        });
+    }
     image
 }
 

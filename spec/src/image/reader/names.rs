@@ -128,10 +128,13 @@ impl<'a> Pool<'a> {
         slash: bool,
     ) -> Checked<&'a str> {
         let name = self.limited(string, offset, what, MODULE_MAX, ReadCode::BadModuleName)?;
-        let plain = |c: char| {
-            c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-') || slash && c == '/'
+        let plain = |byte: u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'_' | b'.' | b'+' | b'-')
+                || slash && byte == b'/'
         };
-        if !name.chars().all(plain) {
+        // Without a way out of the loop it is fast; names may be long and shared.
+        if !name.bytes().fold(true, |all, byte| all & plain(byte)) {
             let expected = format!("{what} of letters, digits and `_ . + -`");
             return broken(ReadCode::BadModuleName, offset, expected, quote(name));
         }
