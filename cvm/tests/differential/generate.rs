@@ -312,7 +312,8 @@ impl Body<'_> {
                 self.depth += 1;
             }
             _ => {
-                let (dropped, kept) = (self.random.below(3), self.random.below(4));
+                let most = if self.random.one_in(4) { 9 } else { 4 };
+                let (dropped, kept) = (self.random.below(3), self.random.below(most));
                 self.need(floor, dropped + kept);
                 self.plain(Opcode::Slide, dropped as u64 | (kept as u64) << 16);
                 self.depth -= dropped;

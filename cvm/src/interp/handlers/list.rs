@@ -129,7 +129,7 @@ list! {
     load { b_read w_read d_read q_read b_read_s w_read_s d_read_s }
     store { b_write w_write d_write q_write }
     plain {
-        copy constant constant_wide zero
+        copy move_slots constant constant_wide zero
         load_constant store_constant load_local store_local local_address zero_local
         mem_copy mem_fill mem_compare heap_size heap_grow ptr_to_host ptr_from_host
         jump jump_zero jump_nonzero jump_zero_d jump_nonzero_d switch jump_indirect

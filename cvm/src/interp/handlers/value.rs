@@ -110,6 +110,12 @@ handlers! {
         goto(ip.add(2), fp, table, ctx)
     }
 
+    /// Moves the c slots from b on to those from a on.
+    fn move_slots(ip, fp, table, ctx) {
+        std::ptr::copy(fp.add((*ip).b as usize), fp.add((*ip).a as usize), (*ip).c as usize);
+        goto(ip.add(1), fp, table, ctx)
+    }
+
     /// Zeroes c slots from a on.
     fn zero(ip, fp, table, ctx) {
         let first = fp.add((*ip).a as usize);

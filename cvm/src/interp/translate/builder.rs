@@ -324,6 +324,13 @@ impl Builder {
         }
     }
 
+    /// Drops `count` operands after [`Builder::settle`].
+    pub(super) fn drop_settled(&mut self, count: usize) {
+        debug_assert!(self.values.is_empty());
+        self.settled -= count;
+        self.last = None;
+    }
+
     /// Pushes `count` operands that are in their natural slots.
     pub(super) fn push_natural(&mut self, count: usize) {
         for _ in 0..count {

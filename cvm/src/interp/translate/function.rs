@@ -604,9 +604,7 @@ impl Translation<'_, '_> {
             (Opcode::Swap, _) => self.rearrange(2, &[1, 0]),
             (Opcode::Rot, _) => self.rearrange(3, &[1, 2, 0]),
             (Opcode::Slide, Operand::Slide { dropped, kept }) => {
-                let (dropped, kept) = (usize::from(dropped), usize::from(kept));
-                let sources: Vec<usize> = (dropped..dropped + kept).collect();
-                self.rearrange(dropped + kept, &sources);
+                self.slide(usize::from(dropped), usize::from(kept));
             }
             (Opcode::MemCopy, _) => self.bulk(Id::mem_copy, 0),
             (Opcode::MemFill, _) => self.bulk(Id::mem_fill, 0),
@@ -728,6 +726,23 @@ impl Translation<'_, '_> {
         let first = self.builder.depth() - count;
         let sources: Vec<usize> = sources.iter().map(|source| first + source).collect();
         self.builder.permute(first, &sources);
+    }
+
+    /// `slide`. Many kept operands move in one op, so that neither the code nor the time to make it grows with them.
+    fn slide(&mut self, dropped: usize, kept: usize) {
+        const FEW: usize = 4;
+        if kept <= FEW {
+            let sources: Vec<usize> = (dropped..dropped + kept).collect();
+            return self.rearrange(dropped + kept, &sources);
+        }
+        self.builder.settle();
+        let first = self.builder.depth() - kept;
+        let (to, from) = (
+            self.builder.natural(first - dropped),
+            self.builder.natural(first),
+        );
+        self.builder.emit(Id::move_slots, to, from, kept as u32);
+        self.builder.drop_settled(dropped);
     }
 
     fn bulk(&mut self, id: Id, results: usize) {
