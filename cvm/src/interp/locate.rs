@@ -49,19 +49,19 @@ pub(crate) fn locate(
         fault.opcode = Some(instruction.opcode);
         let is_foreign_pointer = instruction.opcode == Opcode::CallXi;
         fault.operands = name_operands(image, instruction.opcode, &instruction.operand, &fault);
-        if let Operand::Pointer(pointer) = instruction.operand {
-            if matches!(
+        if let Operand::Pointer(pointer) = instruction.operand
+            && matches!(
                 fault.code,
                 cvm_spec::fault::FaultCode::ReadOutsideObject
                     | cvm_spec::fault::FaultCode::WriteOutsideObject
-            ) {
-                fault.local_object = Some(pointer.offset());
-            }
+            )
+        {
+            fault.local_object = Some(pointer.offset());
         }
-        if let Opcode::Abort = instruction.opcode {
-            if let Operand::Code(code) = instruction.operand {
-                fault.abort_code = Some(code);
-            }
+        if let Opcode::Abort = instruction.opcode
+            && let Operand::Code(code) = instruction.operand
+        {
+            fault.abort_code = Some(code);
         }
         if fault.code == cvm_spec::fault::FaultCode::CallTypeMismatch && !is_foreign_pointer {
             fault.types = mismatch(image, &instruction.operand, &fault);

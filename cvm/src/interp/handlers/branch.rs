@@ -156,10 +156,10 @@ handlers! {
     /// Looks at the time limit and the interrupt flag now and then.
     fn poll(ip, fp, table, ctx) {
         (*ctx).polls -= 1;
-        if (*ctx).polls == 0 {
-            if let Some(code) = (*ctx).poll() {
-                return raise_code(ip, ctx, code, 0, 0);
-            }
+        if (*ctx).polls == 0
+            && let Some(code) = (*ctx).poll()
+        {
+            return raise_code(ip, ctx, code, 0, 0);
         }
         goto(ip.add(1), fp, table, ctx)
     }

@@ -223,7 +223,7 @@ unsafe fn import(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
                 import: Some(index),
                 ..Fault::new(FaultCode::ImportNotAvailable)
             };
-            let _ = super::fault::raise(ip, ctx, fault);
+            super::fault::note(ip, ctx, fault);
             return false;
         };
         let result = module.call(target.number, &mut *(*ctx).memory, cells);

@@ -11,10 +11,10 @@ use crate::interp::context::{Context, Stop};
 use crate::interp::op::{Flow, Op, stop};
 use crate::memory::{AccessKind, Violation};
 
-/// Stops with a fault; the machine adds registers and backtrace.
+/// Notes a fault as the reason to stop; the machine adds registers and backtrace.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe fn raise(ip: *const Op, ctx: *mut Context, fault: Fault) -> Flow {
+pub(crate) unsafe fn note(ip: *const Op, ctx: *mut Context, fault: Fault) {
     // SAFETY: ctx is the running machine's context.
     unsafe {
         (*ctx).stop = Stop::Fault {
@@ -22,6 +22,14 @@ pub(crate) unsafe fn raise(ip: *const Op, ctx: *mut Context, fault: Fault) -> Fl
             op: ip,
         };
     }
+}
+
+/// Stops with a fault.
+#[cold]
+#[inline(never)]
+unsafe fn raise(ip: *const Op, ctx: *mut Context, fault: Fault) -> Flow {
+    // SAFETY: ctx is the running machine's context.
+    unsafe { note(ip, ctx, fault) };
     stop()
 }
 
@@ -87,7 +95,8 @@ pub(crate) unsafe fn refuse(
         unsafe { (*(*ctx).memory).violation(base, offset, shape.width(), shape.kind()) };
     let operands = vec![("base", base), ("offset", offset), ("v", value)];
     // SAFETY: ctx is the running machine's context.
-    unsafe { refuse_violation(ip, ctx, violation, operands) }
+    unsafe { note_violation(ip, ctx, violation, operands) };
+    stop()
 }
 
 /// Stops with the fault of an access outside the local object that the operand names; `address` is the object's
@@ -113,18 +122,19 @@ pub(crate) unsafe fn refuse_object(
     };
     let operands = vec![("base", address), ("offset", offset), ("v", value)];
     // SAFETY: ctx is the running machine's context.
-    unsafe { refuse_violation(ip, ctx, violation, operands) }
+    unsafe { note_violation(ip, ctx, violation, operands) };
+    stop()
 }
 
-/// Stops with the fault of a violation.
+/// Notes the fault of a violation.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe fn refuse_violation(
+pub(crate) unsafe fn note_violation(
     ip: *const Op,
     ctx: *mut Context,
     violation: Violation,
     operands: Vec<(&'static str, u64)>,
-) -> Flow {
+) {
     // SAFETY: ctx and its memory belong to the running machine.
     let size = unsafe { (*(*ctx).memory).segment_size(violation.pointer.tag()) };
     let fault = Fault {
@@ -132,7 +142,7 @@ pub(crate) unsafe fn refuse_violation(
         ..Fault::from_violation(violation, size)
     };
     // SAFETY: ctx is the running machine's context.
-    unsafe { raise(ip, ctx, fault) }
+    unsafe { note(ip, ctx, fault) }
 }
 
 /// Stops with the fault of a refused jump or indirect call.

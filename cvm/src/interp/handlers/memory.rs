@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
 
-use super::fault::{Shape, raise, refuse, refuse_object, refuse_violation};
+use super::fault::{Shape, note, note_violation, refuse, refuse_object};
 use super::{handlers, slot};
 use crate::fault::Fault;
 use crate::interp::op::goto;
@@ -380,7 +380,7 @@ unsafe fn charge(
                 true
             }
             None => {
-                let _ = raise(ip, ctx, Fault::new(cvm_spec::fault::FaultCode::OutOfFuel));
+                note(ip, ctx, Fault::new(cvm_spec::fault::FaultCode::OutOfFuel));
                 false
             }
         }
@@ -404,7 +404,7 @@ unsafe fn bulk_copy(
         match (*(*ctx).memory).copy(to, from, length) {
             Ok(()) => true,
             Err(violation) => {
-                let _ = refuse_violation(
+                note_violation(
                     ip,
                     ctx,
                     violation,
@@ -431,7 +431,7 @@ unsafe fn bulk_fill(
         match (*(*ctx).memory).fill(to, byte as u8, length) {
             Ok(()) => true,
             Err(violation) => {
-                let _ = refuse_violation(
+                note_violation(
                     ip,
                     ctx,
                     violation,
@@ -465,7 +465,7 @@ unsafe fn bulk_compare(
                 true
             }
             Err(violation) => {
-                let _ = refuse_violation(
+                note_violation(
                     ip,
                     ctx,
                     violation,

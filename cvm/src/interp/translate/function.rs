@@ -10,11 +10,12 @@ use cvm_spec::pointer::{ShortPointer, Tag};
 use crate::interp::CodeOptions;
 use crate::interp::handlers::list::Id;
 use crate::verify::body::Body;
-use crate::verify::flow::{Depths, UNREACHED, effect};
+use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::{Frame, Home};
 
-use super::builder::{Builder, Last, Popped, Slot, Value};
-use super::select::{Fused, Load, Shape, Store, exchanged, fuse, shape};
+use super::builder::{Builder, Slot, Value};
+use super::control::{Branch, Fixup, Target};
+use super::select::{Shape, exchanged, shape};
 use super::{Land, TypeNumbers};
 
 /// What the translation of one function needs and gives.
@@ -48,35 +49,6 @@ struct Leader {
     loop_head: bool,
     /// A block that is charged as a whole begins here.
     block: bool,
-}
-
-/// A jump whose distance is not known yet: the op or data cell, the op that distances count from, and the target.
-struct Fixup {
-    cell: usize,
-    from: usize,
-    target: Target,
-}
-
-/// Where a jump leads.
-#[derive(Clone, Copy)]
-enum Target {
-    /// To the first op of an instruction.
-    Instruction(usize),
-    /// To this op.
-    Op(usize),
-}
-
-/// A conditional branch that was emitted.
-#[derive(Clone, Copy)]
-pub(super) struct Branch {
-    /// Its op.
-    op: usize,
-    /// The handler that branches in the opposite case.
-    opposite: Id,
-    a: u16,
-    b: u16,
-    /// The instruction that it leads to.
-    target: usize,
 }
 
 impl Translation<'_, '_> {
@@ -173,7 +145,7 @@ impl Translation<'_, '_> {
         leaders
     }
 
-    fn target(&self, number: usize, distance: i32) -> Option<usize> {
+    pub(super) fn target(&self, number: usize, distance: i32) -> Option<usize> {
         self.body
             .target_offset(number, distance)
             .and_then(|offset| self.body.at(offset))
@@ -182,17 +154,14 @@ impl Translation<'_, '_> {
     /// Fuel for the block that begins at an instruction: one unit for each of its instructions.
     fn block_cost(&self, first: usize, leaders: &[Leader]) -> u32 {
         let mut cost = 0;
-        for number in first..leaders.len() {
-            if number > first && leaders[number].block || self.depths.before[number] == UNREACHED {
+        for (number, leader) in leaders.iter().enumerate().skip(first) {
+            let is_next_block = number > first && leader.block;
+            if is_next_block || self.depths.before[number] == UNREACHED {
                 break;
             }
             cost += 1;
-            if !self.body.instructions[number]
-                .1
-                .opcode
-                .flow()
-                .falls_through()
-            {
+            let (_, instruction) = &self.body.instructions[number];
+            if !instruction.opcode.flow().falls_through() {
                 break;
             }
         }
@@ -225,7 +194,7 @@ impl Translation<'_, '_> {
     }
 
     /// Bytes from csp down to an address of this frame.
-    fn distance(&self, address: u32) -> u32 {
+    pub(super) fn distance(&self, address: u32) -> u32 {
         self.frame.local_size - address
     }
 
@@ -260,11 +229,11 @@ impl Translation<'_, '_> {
     ) {
         let right = self.builder.pop();
         let left = self.builder.pop();
-        if let (Value::Constant(a), Value::Constant(b)) = (left.value, right.value) {
-            if let Ok(value) = fold(a, b) {
-                self.builder.push(Value::Constant(value));
-                return;
-            }
+        if let (Value::Constant(a), Value::Constant(b)) = (left.value, right.value)
+            && let Ok(value) = fold(a, b)
+        {
+            self.builder.push(Value::Constant(value));
+            return;
         }
         if let Some(small) = right.small() {
             let slot = self.builder.slot_of(left);
@@ -273,14 +242,14 @@ impl Translation<'_, '_> {
             self.builder.push_result(op, Some((opcode, true)));
             return;
         }
-        if let (Some(small), Some(opcode)) = (left.small(), exchanged(opcode)) {
-            if let Shape::Binary { immediate, .. } = shape(opcode) {
-                let slot = self.builder.slot_of(right);
-                let result = self.builder.next();
-                let op = self.builder.emit(immediate, result, slot, small as u32);
-                self.builder.push_result(op, Some((opcode, true)));
-                return;
-            }
+        if let (Some(small), Some(opcode)) = (left.small(), exchanged(opcode))
+            && let Shape::Binary { immediate, .. } = shape(opcode)
+        {
+            let slot = self.builder.slot_of(right);
+            let result = self.builder.next();
+            let op = self.builder.emit(immediate, result, slot, small as u32);
+            self.builder.push_result(op, Some((opcode, true)));
+            return;
         }
         let left = self.builder.slot_of(left);
         let right = self.builder.slot_of(right);
@@ -296,11 +265,11 @@ impl Translation<'_, '_> {
         fold: fn(u64) -> Result<u64, cvm_spec::fault::FaultCode>,
     ) {
         let operand = self.builder.pop();
-        if let Value::Constant(a) = operand.value {
-            if let Ok(value) = fold(a) {
-                self.builder.push(Value::Constant(value));
-                return;
-            }
+        if let Value::Constant(a) = operand.value
+            && let Ok(value) = fold(a)
+        {
+            self.builder.push(Value::Constant(value));
+            return;
         }
         let slot = self.builder.slot_of(operand);
         let result = self.builder.next();
@@ -321,256 +290,6 @@ impl Translation<'_, '_> {
             u32::from(second) | u32::from(third) << 16,
         );
         self.builder.push_result(op, None);
-    }
-
-    /// The constant short pointer that a base is, if it is one.
-    fn constant_base(base: Popped) -> Option<u32> {
-        let Value::Constant(value) = base.value else {
-            return None;
-        };
-        let pointer = cvm_spec::pointer::Pointer(value);
-        let offset = u32::try_from(pointer.offset()).ok()?;
-        ShortPointer::new(pointer.tag(), offset).map(|short| short.0)
-    }
-
-    fn load(&mut self, instruction: &Instruction<'_>, load: Load) {
-        let access = instruction.opcode.access().expect("a load is an access");
-        let zero = Popped {
-            value: Value::Constant(0),
-            natural: 0,
-        };
-        if let Operand::Pointer(pointer) = instruction.operand {
-            if pointer.tag() == Tag::Local {
-                return self.load_local(pointer.offset(), access, load);
-            }
-            if !access.indexed && pointer.tag() != Tag::Absolute {
-                let result = self.builder.next();
-                let op = self.builder.emit(Id::load_constant, result, 0, pointer.0);
-                return self.builder.push_result(op, None);
-            }
-            let (offset, scaled) = if access.indexed {
-                self.pop_offset(access.width)
-            } else {
-                (zero, false)
-            };
-            return self.load_from_constant(pointer.0, offset, scaled, load);
-        }
-        let (offset, scaled) = if access.indexed {
-            self.pop_offset(access.width)
-        } else {
-            (zero, false)
-        };
-        let base = self.builder.pop();
-        if let Some(short) = Self::constant_base(base) {
-            return self.load_from_constant(short, offset, scaled, load);
-        }
-        let base = self.builder.slot_of(base);
-        let (id, offset) = match offset.small() {
-            Some(small) => (load.rk, small as u32),
-            None => {
-                let id = if scaled { load.rs } else { load.rr };
-                (id, u32::from(self.builder.slot_of(offset)))
-            }
-        };
-        let result = self.builder.next();
-        let op = self.builder.emit(id, result, base, offset);
-        self.builder.push_result(op, None);
-    }
-
-    /// Pops an offset. If it was just computed as an index times the access's width, the multiplication is taken
-    /// away and the index given instead, with true.
-    fn pop_offset(&mut self, width: u8) -> (Popped, bool) {
-        let last = self.builder.last_result();
-        let offset = self.builder.pop();
-        let Some((last, (opcode, true))) = last.and_then(|last| Some((last, last.function?)))
-        else {
-            return (offset, false);
-        };
-        let op = self.builder.ops[last.op];
-        let is_scale = match opcode {
-            Opcode::IMul => op.c == u32::from(width),
-            Opcode::IShl => op.c == width.trailing_zeros(),
-            _ => false,
-        };
-        if !is_scale || width == 1 {
-            return (offset, false);
-        }
-        self.builder.unemit(last.op);
-        // The index is in a private slot or in the natural one that the product would have had.
-        let index = Popped {
-            value: Value::Local(op.b),
-            natural: offset.natural,
-        };
-        (index, true)
-    }
-
-    fn load_from_constant(&mut self, short: u32, offset: Popped, scaled: bool, load: Load) {
-        let result = self.builder.next();
-        if let Value::Constant(offset) = offset.value {
-            let op = self.builder.emit(load.kc, result, 0, short);
-            self.builder.emit_data(offset, 0, 0);
-            return self.builder.push_result(op, None);
-        }
-        let offset = self.builder.slot_of(offset);
-        let id = if scaled { load.ks } else { load.kr };
-        let op = self.builder.emit(id, result, offset, short);
-        self.builder.push_result(op, None);
-    }
-
-    /// The object that holds a frame offset, and the offset's distance in it.
-    fn object(&self, offset: u32) -> (crate::verify::frame::Object, u32) {
-        let number = self
-            .frame
-            .containing(offset)
-            .expect("the verifier checked local operands");
-        let object = self.frame.objects[number];
-        (object, offset - object.offset)
-    }
-
-    fn load_local(&mut self, offset: u32, access: cvm_spec::isa::Access, load: Load) {
-        let (object, inside) = self.object(offset);
-        match object.home {
-            Home::Slot(slot) => self.builder.push(Value::Local(slot as Slot)),
-            Home::Address(address) if !access.indexed => {
-                let distance = self.distance(address + inside);
-                let result = self.builder.next();
-                let op = self.builder.emit(Id::load_local, result, 0, distance);
-                self.builder.push_result(op, None);
-            }
-            Home::Address(address) => {
-                let index = self.builder.pop();
-                let index = self.builder.slot_of(index);
-                let result = self.builder.next();
-                let distance = self.distance(address);
-                let op = self.builder.emit(load.object, result, index, distance);
-                self.builder
-                    .emit_data(u64::from(object.size) - u64::from(access.width) + 1, 0, 0);
-                self.builder.push_result(op, None);
-            }
-        }
-    }
-
-    fn store(&mut self, instruction: &Instruction<'_>, store: Store) {
-        let access = instruction.opcode.access().expect("a store is an access");
-        let zero = Popped {
-            value: Value::Constant(0),
-            natural: 0,
-        };
-        if let Operand::Pointer(pointer) = instruction.operand {
-            if pointer.tag() == Tag::Local {
-                return self.store_local(pointer.offset(), access, store);
-            }
-            let value = self.builder.pop();
-            if !access.indexed && pointer.tag() != Tag::Absolute {
-                let value = self.builder.slot_of(value);
-                self.builder.emit(Id::store_constant, value, 0, pointer.0);
-                return;
-            }
-            let (offset, scaled) = if access.indexed {
-                self.pop_offset(access.width)
-            } else {
-                (zero, false)
-            };
-            return self.store_to_constant(pointer.0, (offset, scaled), value, store);
-        }
-        let value = self.builder.pop();
-        let (offset, scaled) = if access.indexed {
-            self.pop_offset(access.width)
-        } else {
-            (zero, false)
-        };
-        let base = self.builder.pop();
-        if let Some(short) = Self::constant_base(base) {
-            return self.store_to_constant(short, (offset, scaled), value, store);
-        }
-        let base = self.builder.slot_of(base);
-        match offset.small() {
-            Some(small) => {
-                let value = self.builder.slot_of(value);
-                self.builder.emit(store.rkr, base, value, small as u32);
-            }
-            None => {
-                let offset = self.builder.slot_of(offset);
-                let value = self.builder.slot_of(value);
-                let id = if scaled { store.rsr } else { store.rrr };
-                self.builder.emit(id, base, offset, u32::from(value));
-            }
-        }
-    }
-
-    fn store_to_constant(
-        &mut self,
-        short: u32,
-        (offset, scaled): (Popped, bool),
-        value: Popped,
-        store: Store,
-    ) {
-        if let Value::Constant(offset) = offset.value {
-            let value = self.builder.slot_of(value);
-            self.builder.emit(store.kcr, value, 0, short);
-            self.builder.emit_data(offset, 0, 0);
-            return;
-        }
-        let offset = self.builder.slot_of(offset);
-        match value.small().and_then(|small| i16::try_from(small).ok()) {
-            Some(tiny) => {
-                let id = if scaled { store.ksi } else { store.kri };
-                self.builder.emit(id, offset, tiny as u16, short);
-            }
-            None => {
-                let value = self.builder.slot_of(value);
-                let id = if scaled { store.ksr } else { store.krr };
-                self.builder.emit(id, offset, value, short);
-            }
-        }
-    }
-
-    fn store_local(&mut self, offset: u32, access: cvm_spec::isa::Access, store: Store) {
-        let (object, inside) = self.object(offset);
-        match object.home {
-            Home::Slot(slot) => self.assign(slot as Slot),
-            Home::Address(address) if !access.indexed => {
-                let value = self.builder.pop();
-                let value = self.builder.slot_of(value);
-                let distance = self.distance(address + inside);
-                self.builder.emit(Id::store_local, value, 0, distance);
-            }
-            Home::Address(address) => {
-                let value = self.builder.pop();
-                let index = self.builder.pop();
-                let index = self.builder.slot_of(index);
-                let value = self.builder.slot_of(value);
-                let distance = self.distance(address);
-                self.builder.emit(store.object, index, value, distance);
-                self.builder
-                    .emit_data(u64::from(object.size) - u64::from(access.width) + 1, 0, 0);
-            }
-        }
-    }
-
-    /// Pops a value into a private local.
-    fn assign(&mut self, slot: Slot) {
-        let last = self.builder.last_result();
-        let value = self.builder.pop();
-        if value.value == Value::Local(slot) {
-            return;
-        }
-        let before = self.builder.ops.len();
-        self.builder.settle_local(slot);
-        match (value.value, last) {
-            (Value::Natural, Some(last)) if before == self.builder.ops.len() => {
-                self.builder.retarget(last, slot);
-            }
-            (Value::Natural, _) => {
-                self.builder.emit(Id::copy, slot, value.natural, 0);
-            }
-            (Value::Local(from), _) => {
-                self.builder.emit(Id::copy, slot, from, 0);
-            }
-            (Value::Constant(constant), _) => {
-                self.builder.load_constant(slot, constant);
-            }
-        }
     }
 
     fn other(
@@ -750,192 +469,5 @@ impl Translation<'_, '_> {
         self.builder.emit(id, first, 0, 0);
         self.builder.drop_top(3);
         self.builder.push_natural(results);
-    }
-
-    fn fix(&self, fixups: &mut Vec<Fixup>, cell: usize, from: usize, number: usize, distance: i32) {
-        let target = self
-            .target(number, distance)
-            .expect("the verifier checked jump targets");
-        fixups.push(Fixup {
-            cell,
-            from,
-            target: Target::Instruction(target),
-        });
-    }
-
-    /// `jmp`. A jump back to a loop's test becomes the opposite test, which saves a jump in every round.
-    fn jump(&mut self, number: usize, distance: i32, fixups: &mut Vec<Fixup>) {
-        self.builder.settle();
-        let head = self
-            .target(number, distance)
-            .map(|target| self.op_of[target]);
-        let test = head.and_then(|head| {
-            let found = self
-                .branches
-                .binary_search_by_key(&head, |branch| branch.op);
-            found.ok().map(|index| self.branches[index])
-        });
-        if let Some(test) = test {
-            let op = self.builder.emit_branch(test.opposite, test.a, test.b);
-            fixups.push(Fixup {
-                cell: op,
-                from: op,
-                target: Target::Op(test.op + 1),
-            });
-            let op = self.builder.emit(Id::jump, 0, 0, 0);
-            fixups.push(Fixup {
-                cell: op,
-                from: op,
-                target: Target::Instruction(test.target),
-            });
-            return;
-        }
-        let op = self.builder.emit(Id::jump, 0, 0, 0);
-        self.fix(fixups, op, op, number, distance);
-    }
-
-    /// `jz` (`holds` false) and `jnz` (`holds` true), fused with a comparison right before.
-    fn branch(&mut self, number: usize, distance: i32, holds: bool, fixups: &mut Vec<Fixup>) {
-        let last = self.builder.last_result();
-        let condition = self.builder.pop();
-        if let Value::Constant(constant) = condition.value {
-            self.builder.settle();
-            if (constant != 0) == holds {
-                let op = self.builder.emit(Id::jump, 0, 0, 0);
-                self.fix(fixups, op, op, number, distance);
-            }
-            return;
-        }
-        let (id, opposite, a, b) = match last.and_then(|last| self.fused(last, holds)) {
-            Some(fused) => {
-                self.builder.settle();
-                fused
-            }
-            None => {
-                let slot = self.builder.slot_of(condition);
-                self.builder.settle();
-                if holds {
-                    (Id::jump_nonzero, Id::jump_zero, slot, 0)
-                } else {
-                    (Id::jump_zero, Id::jump_nonzero, slot, 0)
-                }
-            }
-        };
-        let op = self.builder.emit_branch(id, a, b);
-        self.fix(fixups, op, op, number, distance);
-        if self.builder.is_plain(op, id) {
-            let target = self
-                .target(number, distance)
-                .expect("the verifier checked jump targets");
-            self.branches.push(Branch {
-                op,
-                opposite,
-                a,
-                b,
-                target,
-            });
-        }
-    }
-
-    /// The fused form of the comparison emitted last, which is taken away again: the handler, its opposite, and the
-    /// first two operands.
-    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, Id, u16, u16)> {
-        let (opcode, is_immediate) = last.function?;
-        let op = self.builder.ops[last.op];
-        let choose = |fused| {
-            Some(match fused {
-                Fused::Test(id) => (id, 0),
-                Fused::Integer { immediate, .. } if is_immediate => {
-                    (immediate, i16::try_from(op.c as i32).ok()? as u16)
-                }
-                Fused::Float(_) if is_immediate => return None,
-                Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.c as u16),
-            })
-        };
-        let (id, b) = choose(fuse(opcode, holds)?)?;
-        let (opposite, _) = choose(fuse(opcode, !holds)?)?;
-        self.builder.unemit(last.op);
-        Some((id, opposite, op.b, b))
-    }
-
-    fn call(&mut self, instruction: &Instruction<'_>, index: u32) {
-        let opcode = instruction.opcode;
-        let (pops, pushes) = effect(self.image, self.function_type, opcode, instruction.operand);
-        let (mut pops, pushes) = (pops as usize, pushes as usize);
-        let mut target = 0;
-        if matches!(opcode, Opcode::CallI | Opcode::RetCallI | Opcode::CallXi) {
-            let popped = self.builder.pop();
-            target = self.builder.slot_of(popped);
-            pops -= 1;
-        }
-        let first = self.builder.settle_top(pops);
-        match opcode {
-            Opcode::Call => {
-                self.builder.emit(Id::call, first, 0, 0);
-                let cell = self.builder.emit_data(0, 0, 0);
-                self.calls.push((cell, index));
-            }
-            Opcode::CallI => {
-                let wanted = self.types.number(self.image, index);
-                self.builder.emit(Id::call_indirect, first, target, wanted);
-            }
-            Opcode::RetCall => {
-                if self.frame.local_size != 0 {
-                    self.builder
-                        .emit(Id::leave_local, 0, 0, self.frame.local_size);
-                }
-                self.builder.emit(Id::tail_call, first, pops as u16, 0);
-                let cell = self.builder.emit_data(0, 0, 0);
-                self.calls.push((cell, index));
-            }
-            Opcode::RetCallI => {
-                let wanted = self.types.number(self.image, index);
-                self.builder
-                    .emit(Id::tail_call_indirect, first, pops as u16, wanted);
-                self.builder.emit_data(0, target, self.frame.local_size);
-            }
-            Opcode::CallX => {
-                self.builder.emit(Id::call_import, first, 0, index);
-            }
-            _ => {
-                self.builder
-                    .emit(Id::call_foreign_pointer, first, target, index);
-            }
-        }
-        self.builder.drop_top(pops);
-        self.builder.push_natural(pushes);
-    }
-
-    fn return_results(&mut self) {
-        let results = usize::from(self.function_type.results);
-        let leave = |builder: &mut Builder, size| {
-            if size != 0 {
-                builder.emit(Id::leave_local, 0, 0, size);
-            }
-        };
-        let size = self.frame.local_size;
-        match results {
-            0 => {
-                leave(self.builder, size);
-                self.builder.emit(Id::return_none, 0, 0, 0);
-            }
-            1 => {
-                let result = self.builder.pop();
-                if let Some(small) = result.small() {
-                    leave(self.builder, size);
-                    self.builder.emit(Id::return_constant, 0, 0, small as u32);
-                } else {
-                    let slot = self.builder.slot_of(result);
-                    leave(self.builder, size);
-                    self.builder.emit(Id::return_slot, slot, 0, 0);
-                }
-            }
-            _ => {
-                let first = self.builder.settle_top(results);
-                leave(self.builder, size);
-                self.builder
-                    .emit(Id::return_slots, first, results as u16, 0);
-            }
-        }
     }
 }

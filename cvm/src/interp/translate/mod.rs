@@ -6,7 +6,9 @@
 #![allow(unsafe_code)]
 
 mod builder;
+mod control;
 mod function;
+mod memory;
 mod select;
 
 use std::collections::HashMap;

@@ -1,0 +1,244 @@
+//! Translation of jumps, branches, calls and returns.
+
+#![allow(unsafe_code)]
+
+use cvm_spec::codec::Instruction;
+use cvm_spec::isa::Opcode;
+
+use crate::interp::handlers::list::Id;
+use crate::verify::flow::effect;
+
+use super::builder::{Builder, Last, Value};
+use super::function::Translation;
+use super::select::{Fused, fuse};
+
+/// A jump whose distance is not known yet: the op or data cell, the op that distances count from, and the target.
+pub(super) struct Fixup {
+    pub(super) cell: usize,
+    pub(super) from: usize,
+    pub(super) target: Target,
+}
+
+/// Where a jump leads.
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    /// To the first op of an instruction.
+    Instruction(usize),
+    /// To this op.
+    Op(usize),
+}
+
+/// A conditional branch that was emitted.
+#[derive(Clone, Copy)]
+pub(super) struct Branch {
+    /// Its op.
+    op: usize,
+    /// The handler that branches in the opposite case.
+    opposite: Id,
+    a: u16,
+    b: u16,
+    /// The instruction that it leads to.
+    target: usize,
+}
+
+impl Translation<'_, '_> {
+    pub(super) fn fix(
+        &self,
+        fixups: &mut Vec<Fixup>,
+        cell: usize,
+        from: usize,
+        number: usize,
+        distance: i32,
+    ) {
+        let target = self
+            .target(number, distance)
+            .expect("the verifier checked jump targets");
+        fixups.push(Fixup {
+            cell,
+            from,
+            target: Target::Instruction(target),
+        });
+    }
+
+    /// `jmp`. A jump back to a loop's test becomes the opposite test, which saves a jump in every round.
+    pub(super) fn jump(&mut self, number: usize, distance: i32, fixups: &mut Vec<Fixup>) {
+        self.builder.settle();
+        let head = self
+            .target(number, distance)
+            .map(|target| self.op_of[target]);
+        let test = head.and_then(|head| {
+            let found = self
+                .branches
+                .binary_search_by_key(&head, |branch| branch.op);
+            found.ok().map(|index| self.branches[index])
+        });
+        if let Some(test) = test {
+            let op = self.builder.emit_branch(test.opposite, test.a, test.b);
+            fixups.push(Fixup {
+                cell: op,
+                from: op,
+                target: Target::Op(test.op + 1),
+            });
+            let op = self.builder.emit(Id::jump, 0, 0, 0);
+            fixups.push(Fixup {
+                cell: op,
+                from: op,
+                target: Target::Instruction(test.target),
+            });
+            return;
+        }
+        let op = self.builder.emit(Id::jump, 0, 0, 0);
+        self.fix(fixups, op, op, number, distance);
+    }
+
+    /// `jz` (`holds` false) and `jnz` (`holds` true), fused with a comparison right before.
+    pub(super) fn branch(
+        &mut self,
+        number: usize,
+        distance: i32,
+        holds: bool,
+        fixups: &mut Vec<Fixup>,
+    ) {
+        let last = self.builder.last_result();
+        let condition = self.builder.pop();
+        if let Value::Constant(constant) = condition.value {
+            self.builder.settle();
+            if (constant != 0) == holds {
+                let op = self.builder.emit(Id::jump, 0, 0, 0);
+                self.fix(fixups, op, op, number, distance);
+            }
+            return;
+        }
+        let (id, opposite, a, b) = match last.and_then(|last| self.fused(last, holds)) {
+            Some(fused) => {
+                self.builder.settle();
+                fused
+            }
+            None => {
+                let slot = self.builder.slot_of(condition);
+                self.builder.settle();
+                if holds {
+                    (Id::jump_nonzero, Id::jump_zero, slot, 0)
+                } else {
+                    (Id::jump_zero, Id::jump_nonzero, slot, 0)
+                }
+            }
+        };
+        let op = self.builder.emit_branch(id, a, b);
+        self.fix(fixups, op, op, number, distance);
+        if self.builder.is_plain(op, id) {
+            let target = self
+                .target(number, distance)
+                .expect("the verifier checked jump targets");
+            self.branches.push(Branch {
+                op,
+                opposite,
+                a,
+                b,
+                target,
+            });
+        }
+    }
+
+    /// The fused form of the comparison emitted last, which is taken away again: the handler, its opposite, and the
+    /// first two operands.
+    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, Id, u16, u16)> {
+        let (opcode, is_immediate) = last.function?;
+        let op = self.builder.ops[last.op];
+        let choose = |fused| {
+            Some(match fused {
+                Fused::Test(id) => (id, 0),
+                Fused::Integer { immediate, .. } if is_immediate => {
+                    (immediate, i16::try_from(op.c as i32).ok()? as u16)
+                }
+                Fused::Float(_) if is_immediate => return None,
+                Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.c as u16),
+            })
+        };
+        let (id, b) = choose(fuse(opcode, holds)?)?;
+        let (opposite, _) = choose(fuse(opcode, !holds)?)?;
+        self.builder.unemit(last.op);
+        Some((id, opposite, op.b, b))
+    }
+
+    pub(super) fn call(&mut self, instruction: &Instruction<'_>, index: u32) {
+        let opcode = instruction.opcode;
+        let (pops, pushes) = effect(self.image, self.function_type, opcode, instruction.operand);
+        let (mut pops, pushes) = (pops as usize, pushes as usize);
+        let mut target = 0;
+        if matches!(opcode, Opcode::CallI | Opcode::RetCallI | Opcode::CallXi) {
+            let popped = self.builder.pop();
+            target = self.builder.slot_of(popped);
+            pops -= 1;
+        }
+        let first = self.builder.settle_top(pops);
+        match opcode {
+            Opcode::Call => {
+                self.builder.emit(Id::call, first, 0, 0);
+                let cell = self.builder.emit_data(0, 0, 0);
+                self.calls.push((cell, index));
+            }
+            Opcode::CallI => {
+                let wanted = self.types.number(self.image, index);
+                self.builder.emit(Id::call_indirect, first, target, wanted);
+            }
+            Opcode::RetCall => {
+                if self.frame.local_size != 0 {
+                    self.builder
+                        .emit(Id::leave_local, 0, 0, self.frame.local_size);
+                }
+                self.builder.emit(Id::tail_call, first, pops as u16, 0);
+                let cell = self.builder.emit_data(0, 0, 0);
+                self.calls.push((cell, index));
+            }
+            Opcode::RetCallI => {
+                let wanted = self.types.number(self.image, index);
+                self.builder
+                    .emit(Id::tail_call_indirect, first, pops as u16, wanted);
+                self.builder.emit_data(0, target, self.frame.local_size);
+            }
+            Opcode::CallX => {
+                self.builder.emit(Id::call_import, first, 0, index);
+            }
+            _ => {
+                self.builder
+                    .emit(Id::call_foreign_pointer, first, target, index);
+            }
+        }
+        self.builder.drop_top(pops);
+        self.builder.push_natural(pushes);
+    }
+
+    pub(super) fn return_results(&mut self) {
+        let results = usize::from(self.function_type.results);
+        let leave = |builder: &mut Builder, size| {
+            if size != 0 {
+                builder.emit(Id::leave_local, 0, 0, size);
+            }
+        };
+        let size = self.frame.local_size;
+        match results {
+            0 => {
+                leave(self.builder, size);
+                self.builder.emit(Id::return_none, 0, 0, 0);
+            }
+            1 => {
+                let result = self.builder.pop();
+                if let Some(small) = result.small() {
+                    leave(self.builder, size);
+                    self.builder.emit(Id::return_constant, 0, 0, small as u32);
+                } else {
+                    let slot = self.builder.slot_of(result);
+                    leave(self.builder, size);
+                    self.builder.emit(Id::return_slot, slot, 0, 0);
+                }
+            }
+            _ => {
+                let first = self.builder.settle_top(results);
+                leave(self.builder, size);
+                self.builder
+                    .emit(Id::return_slots, first, results as u16, 0);
+            }
+        }
+    }
+}
