@@ -61,8 +61,15 @@ fn place(next: usize, distance: i32) -> String {
     }
 }
 
-/// A name from the file as it can be shown: at most 60 characters, control characters escaped.
+/// A name from the file as it can be shown: at most 60 bytes, what would not print as itself escaped.
 pub(crate) fn shown(bytes: &[u8]) -> String {
-    let start = &bytes[..bytes.len().min(60)];
-    String::from_utf8_lossy(start).escape_debug().to_string()
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
+    let mut text = String::with_capacity(start.len());
+    for character in start.chars() {
+        match character {
+            '"' | '\'' | '\\' => text.push(character),
+            _ => text.extend(character.escape_debug()),
+        }
+    }
+    text
 }

@@ -106,3 +106,21 @@ fn the_generator_makes_every_section() {
     }
     assert!(seen.iter().any(|name| name.starts_with("0x8")));
 }
+
+/// The example of the specification, between its fences.
+fn example() -> String {
+    let page = include_str!("../../spec/exact.md");
+    let start = page
+        .find(".exact 1\n.features")
+        .expect("the page has an example");
+    let length = page[start..].find("```").expect("the example ends");
+    page[start..start + length].to_owned()
+}
+
+#[test]
+fn the_specification_shows_what_is_printed() {
+    let assembled = assemble(example().into_bytes());
+    let image = assembled.image.expect("the example assembles");
+    let text = String::from_utf8(print(&image, false)).expect("is ASCII");
+    assert_eq!(text, example());
+}

@@ -6,10 +6,10 @@ use cvm_spec::isa::{Opcode, OperandKind, ROWS};
 use cvm_spec::pointer::{HEAP_PAGE, ShortPointer, Tag};
 
 /// A small generator of random numbers (splitmix64), so that a seed gives the same image everywhere.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,16 +17,16 @@ impl Random {
         z ^ z >> 31
     }
 
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 
-    pub fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
     /// A number that is often small, often at an edge.
-    pub fn odd_number(&mut self) -> u64 {
+    pub(crate) fn odd_number(&mut self) -> u64 {
         match self.below(5) {
             0 => self.below(4),
             1 => self.below(300),
@@ -36,7 +36,7 @@ impl Random {
         }
     }
 
-    pub fn bytes(&mut self, most: u64) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, most: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.below(4) > 0 && (bytes.len() as u64) < most {
             let length = self.below(most / 2 + 1);
@@ -52,7 +52,7 @@ impl Random {
 }
 
 /// A random image; not every one is accepted by the reader.
-pub fn image(random: &mut Random) -> Image {
+pub(crate) fn image(random: &mut Random) -> Image {
     let mut image = Image {
         bss_size: random.below(200) as u32,
         data: random.bytes(200),
@@ -347,7 +347,7 @@ fn relocations(random: &mut Random, image: &mut Image) {
 }
 
 /// Changes some bytes of a file.
-pub fn mutate(random: &mut Random, file: &mut Vec<u8>) {
+pub(crate) fn mutate(random: &mut Random, file: &mut Vec<u8>) {
     for _ in 0..=random.below(4) {
         let at = random.below(file.len() as u64) as usize;
         match random.below(4) {
