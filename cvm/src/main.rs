@@ -1,3 +1,9 @@
-//! `cvm`: runs, verifies and explains CVM programs.
+//! `cvm`: runs, verifies, describes and explains CVM programs.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main(std::env::args_os()))
+}

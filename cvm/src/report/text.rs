@@ -139,10 +139,10 @@ fn backtrace(facts: &Facts<'_>) -> Vec<String> {
         );
         lines.push(line.trim_end().to_string());
     }
-    if facts.fault.code == FaultCode::CallStackOverflow {
-        if let Some(cycle) = recursion(facts) {
-            lines.push(format!("(recursion: {cycle})"));
-        }
+    if facts.fault.code == FaultCode::CallStackOverflow
+        && let Some(cycle) = recursion(facts)
+    {
+        lines.push(format!("(recursion: {cycle})"));
     }
     lines
 }

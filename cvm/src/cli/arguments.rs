@@ -1,0 +1,246 @@
+//! Commands and flags.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use cvm::host::sys::DirGrant;
+
+use super::values;
+
+const ABOUT: &str = "\
+Runs programs for CVM, a protected stack machine.
+
+Every read, write and jump of a program is checked; a violation ends it with a \
+report of what went wrong, where, and what to do.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  cvm run hello.cvma             assemble in memory and run
+  cvm hello.cvm one two          the same as `cvm run hello.cvm one two`
+  cvm run --fuel 1000000 --timeout 2s prog.cvm
+  cvm verify prog.cvm            check without running
+  cvm info prog.cvm              sizes, imports, the permissions that it would ask for
+  cvm explain write-to-data      what a fault, rule or error means
+
+Exit status of `cvm run`:
+  the program's own, or
+  1    errors in assembly source         132  rejected by the verifier
+  64   wrong use of the command line     134  the program called abort, or a host function failed
+  65   not an image, or not a program    136  arithmetic fault
+  66   a file is missing                 137  a limit was reached: fuel, time, memory
+  74   writing the output failed         139  protection fault, or call stack overflow
+  77   an import is not permitted";
+
+const RUN_AFTER_HELP: &str = "\
+Everything behind the program's name belongs to the program.
+
+Examples:
+  cvm run hello.cvma
+  cvm run --dir . sort.cvm names.txt       the program may use the current directory
+  cvm run --dir /srv/data:data:ro x.cvm    it sees /srv/data as `data`, and may only read
+  cvm run --env LANG --env LEVEL=3 x.cvm   it sees two environment variables
+  cvm run --fuel 1000000 --timeout 500ms --max-heap 64M x.cvm
+  cvm run --invoke add math.cvm 2 3        call an exported function; prints its results
+  generate | cvm run -                     read the program from standard input
+  cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
+
+Sizes are bytes, with K, M or G for powers of 1024. A program sees no files, no \
+environment and no C functions unless a flag allows it.";
+
+const VERIFY_AFTER_HELP: &str = "\
+Examples:
+  cvm verify prog.cvm
+  cvm verify --quiet *.cvm       only say what is wrong
+
+Exit status: 0 if every file is sound, else that of the first one that is not: 1 errors in \
+assembly source, 65 not an image, 66 missing, 132 rejected.";
+
+const INFO_AFTER_HELP: &str = "\
+Examples:
+  cvm info prog.cvm
+  cvm info --json prog.cvm | jq .permissions
+
+The program is not verified and not run.";
+
+const EXPLAIN_AFTER_HELP: &str = "\
+Examples:
+  cvm explain write-to-data      a fault
+  cvm explain stack-underflow    a rule of the verifier
+  cvm explain bad-magic          a rule of the image format
+  cvm explain unused-label       a diagnostic of the assembler
+  cvm explain                    list all codes";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "cvm", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+impl Arguments {
+    /// How errors are printed.
+    pub(super) fn format(&self) -> Format {
+        match &self.command {
+            Command::Run(run) => run.fault_format,
+            Command::Verify(verify) => verify.fault_format,
+            _ => Format::Text,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a program
+    #[command(after_help = RUN_AFTER_HELP, override_usage = "cvm run [OPTIONS] PROGRAM [ARGS]...")]
+    Run(Box<Run>),
+    /// Check images without running them
+    #[command(after_help = VERIFY_AFTER_HELP)]
+    Verify(Verify),
+    /// Describe an image: sizes, imports, exports, and the permissions that it would ask for
+    #[command(after_help = INFO_AFTER_HELP)]
+    Info(Info),
+    /// Say what a fault, rule, diagnostic or error means
+    #[command(after_help = EXPLAIN_AFTER_HELP)]
+    Explain(Explain),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  cvm completions bash > ~/.local/share/bash-completion/completions/cvm"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page
+    #[command(
+        after_help = "Examples:\n  cvm man run | man -l -\n  cvm man --dir ~/.local/share/man/man1"
+    )]
+    Man {
+        /// The command that it is about; the whole program if left out
+        command: Option<String>,
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// How faults and errors are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// What executes the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Engine {
+    Auto,
+    Jit,
+    Interp,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// What executes the program: the compiler, the interpreter, or the best one that there is
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub(super) engine: Engine,
+
+    /// Let the program use a directory: HOST, HOST:GUEST, HOST:GUEST:ro, HOST::ro
+    ///
+    /// The program sees it under the name GUEST (its host name if left out) and reaches nothing outside it. With `ro`
+    /// it cannot write.
+    #[arg(long, value_name = "DIR", value_parser = values::grant, action = ArgAction::Append,
+          value_hint = ValueHint::DirPath, help_heading = "Permissions")]
+    pub(super) dir: Vec<DirGrant>,
+
+    /// Show the program an environment variable, with this value or the present one
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = values::variable, action = ArgAction::Append,
+          help_heading = "Permissions")]
+    pub(super) env: Vec<(String, Option<String>)>,
+
+    /// Show the program the whole environment
+    #[arg(long, help_heading = "Permissions")]
+    pub(super) env_all: bool,
+
+    /// Allow C functions, of all libraries or of these
+    #[arg(long, value_name = "LIBS", num_args = 0..=1, require_equals = true, value_delimiter = ',',
+          help_heading = "Permissions")]
+    pub(super) allow_ffi: Option<Vec<String>>,
+
+    /// End the program after so many instructions
+    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Limits")]
+    pub(super) fuel: Option<u64>,
+
+    /// End the program after this time: 500ms, 2s, 1m
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Limits")]
+    pub(super) timeout: Option<Duration>,
+
+    /// Let the heap grow to this size at most [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
+    pub(super) max_heap: Option<u64>,
+
+    /// Give the call stack this size [default: 16M]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
+    pub(super) call_stack: Option<u64>,
+
+    /// Look for modules in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(super) library: Vec<PathBuf>,
+
+    /// Call this exported function with the arguments as numbers, and print its results
+    #[arg(long, value_name = "NAME")]
+    pub(super) invoke: Option<String>,
+
+    /// How to print faults and errors
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(super) fault_format: Format,
+
+    /// Print time, fuel and memory at the end
+    #[arg(long, help_heading = "Output")]
+    pub(super) stats: bool,
+
+    /// The program (.cvm or .cvma, "-" for standard input) and its arguments
+    #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
+    pub(super) program: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Verify {
+    /// Images or assembly sources; "-" is standard input
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub(super) files: Vec<PathBuf>,
+
+    /// Say nothing about sound files
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// How to print errors
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) fault_format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Info {
+    /// Image or assembly source; "-" is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Explain {
+    /// The code; all are listed if it is left out
+    pub(super) code: Option<String>,
+}

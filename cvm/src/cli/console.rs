@@ -1,0 +1,81 @@
+//! Standard output and standard error of `cvm` itself.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use cvm::fault::Fault;
+use cvm::report::{Problem, Reporter};
+
+use super::Failure;
+use super::arguments::Format;
+
+/// How messages are printed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Console {
+    pub(super) format: Format,
+    pub(super) color: bool,
+}
+
+impl Console {
+    pub(super) fn new(format: Format) -> Console {
+        Console {
+            format,
+            color: format == Format::Text && color(),
+        }
+    }
+
+    /// Reports an error that has nothing to do with an image.
+    pub(super) fn problem(&self, problem: &Problem) {
+        self.problem_in(problem, Reporter::new());
+    }
+
+    /// Reports an error with names and places from an image.
+    pub(super) fn problem_in(&self, problem: &Problem, reporter: Reporter<'_>) {
+        self.message(&match self.format {
+            Format::Text => reporter.color(self.color).problem_text(problem),
+            Format::Json => reporter.problem_json(problem) + "\n",
+        });
+    }
+
+    /// Reports a fault.
+    pub(super) fn fault(&self, fault: &Fault, reporter: Reporter<'_>) {
+        self.message(&match self.format {
+            Format::Text => reporter.color(self.color).fault_text(fault),
+            Format::Json => reporter.fault_json(fault) + "\n",
+        });
+    }
+
+    /// Writes to standard error. When that is closed nothing can be done; the exit status still tells.
+    pub(super) fn message(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
+    /// Writes to standard output; a closed pipe is the end, not an error.
+    pub(super) fn print(&self, bytes: &[u8]) -> Result<u8, Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(output_failed(&error).into())
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+/// The error for output that cannot be written.
+pub(super) fn output_failed(error: &io::Error) -> Problem {
+    let message = format!("cannot write to standard output: {error}");
+    Problem::new("output-failed", message)
+}
+
+/// Colour only on a terminal that can show it, and never with NO_COLOR.
+fn color() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !refused && !dumb && io::stderr().is_terminal()
+}
+
+/// The terminal's width in columns, 0 when standard error is none.
+pub(super) fn width() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(0, |(width, _)| usize::from(width.0))
+}

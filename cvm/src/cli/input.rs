@@ -1,0 +1,305 @@
+//! Programs from files: images, and assembly that is assembled in memory.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use cvm::report::{FileSources, MemorySources, Problem, Reporter, Sources};
+use cvm::verify::{Module, ModuleError, load, verify};
+use cvm_asm::diagnostic::Severity;
+use cvm_asm::render::{self, Renderer};
+use cvm_asm::source::SourceMap;
+use cvm_asm::{Assembled, Options, SourceFile, assemble, json};
+use cvm_spec::image::{Image, MAGIC, reader, writer};
+
+use super::Failure;
+use super::arguments::Format;
+use super::console::{Console, width};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 2 << 30;
+/// Diagnostics of the assembler that are shown.
+const MOST_DIAGNOSTICS: usize = 50;
+/// Longest list of files that is searched for a similar name.
+const MOST_FILES: usize = 10_000;
+
+/// A file's contents: an image's bytes, or an image made of assembly.
+pub(super) struct Input {
+    /// The name as it was given.
+    pub(super) name: String,
+    contents: Contents,
+    sources: Box<dyn Sources>,
+}
+
+enum Contents {
+    Bytes(Vec<u8>),
+    Assembled(Box<Image>),
+}
+
+/// A program that may run, with the sources for its reports.
+pub(super) struct Program {
+    pub(super) module: Arc<Module>,
+    sources: Box<dyn Sources>,
+}
+
+impl Program {
+    pub(super) fn reporter(&self) -> Reporter<'_> {
+        Reporter::new()
+            .image(self.module.image())
+            .sources(self.sources.as_ref())
+    }
+}
+
+/// Whether a name looks like a program's.
+pub(super) fn has_program_ending(path: &Path) -> bool {
+    has_ending(path, "cvm") || has_ending(path, "cvma")
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+impl Input {
+    /// Reads a file; `-` is standard input. Assembly is assembled.
+    pub(super) fn read(path: &Path, console: &Console) -> Result<Input, Failure> {
+        let is_stdin = path == Path::new("-");
+        let (name, bytes) = match is_stdin {
+            true => ("<stdin>".to_string(), read_all(io::stdin().lock())),
+            false => (path.display().to_string(), read_file(path)?),
+        };
+        let bytes = bytes.map_err(|error| unreadable(&name, &error))?;
+        if bytes.len() as u64 > LARGEST {
+            let message = format!("`{name}` is larger than 2 GiB, which no image is");
+            return Err(Problem::new("not-an-image", message).into());
+        }
+        let is_image = bytes.starts_with(&MAGIC[..4]);
+        let is_script = bytes.starts_with(b"#!");
+        if !is_image && (is_stdin || is_script || has_ending(path, "cvma")) {
+            return Input::assemble(name, bytes, console);
+        }
+        Ok(Input {
+            sources: Box::new(FileSources::of_image(path)),
+            contents: Contents::Bytes(bytes),
+            name,
+        })
+    }
+
+    fn assemble(name: String, mut text: Vec<u8>, console: &Console) -> Result<Input, Failure> {
+        if text.starts_with(b"#!") {
+            // A script's first line names its interpreter; as a comment of the same length it keeps all places.
+            text[..2].copy_from_slice(b"; ");
+        }
+        let options = Options {
+            debug: true,
+            ..Options::default()
+        };
+        let given = [SourceFile {
+            name: name.clone(),
+            text,
+        }];
+        let assembled = assemble(&given, &options);
+        print_diagnostics(&assembled, &given, console);
+        let [given] = given;
+        match assembled.image {
+            None => Err(Failure::Reported(1)),
+            Some(image) => {
+                let files = std::iter::once(given).chain(assembled.included);
+                let sources = files.map(|file| (file.name, file.text)).collect();
+                Ok(Input {
+                    name,
+                    contents: Contents::Assembled(Box::new(image)),
+                    sources: Box::new(MemorySources(sources)),
+                })
+            }
+        }
+    }
+
+    /// The image, the size of its file, and warnings about its debug information; not verified.
+    pub(super) fn image(self, console: &Console) -> Result<(Image, usize, Vec<String>), Failure> {
+        match self.contents {
+            Contents::Assembled(image) => {
+                let size = writer::write(&image).len();
+                Ok((*image, size, Vec::new()))
+            }
+            Contents::Bytes(bytes) => match reader::read(&bytes) {
+                Ok(read) => {
+                    let warnings = read.warnings.iter();
+                    let warnings = warnings.map(|w| format!("at byte {}: {}", w.offset, w.message));
+                    Ok((read.image, bytes.len(), warnings.collect()))
+                }
+                Err(error) => {
+                    let error = ModuleError::Image(error);
+                    Err(not_an_image(&self.name, &error, console))
+                }
+            },
+        }
+    }
+
+    /// Warnings about damaged debug information.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Contents::Bytes(bytes) = &self.contents else {
+            return Vec::new();
+        };
+        let warnings = reader::read(bytes).map_or(Vec::new(), |read| read.warnings);
+        let warnings = warnings.iter();
+        warnings
+            .map(|w| format!("at byte {}: {}", w.offset, w.message))
+            .collect()
+    }
+
+    /// Verifies it. What is wrong has been reported when this fails.
+    pub(super) fn verify(self, console: &Console) -> Result<Program, Failure> {
+        let Input {
+            name,
+            contents,
+            sources,
+        } = self;
+        let module = match contents {
+            Contents::Bytes(bytes) => load(&bytes).map_err(|error| {
+                let image = reader::read(&bytes).map(|read| read.image);
+                match image {
+                    Ok(image) => reject(&error, &image, sources.as_ref(), console),
+                    Err(_) => not_an_image(&name, &error, console),
+                }
+            })?,
+            Contents::Assembled(image) => verify((*image).clone())
+                .map_err(|error| reject(&error, &image, sources.as_ref(), console))?,
+        };
+        Ok(Program {
+            module: Arc::new(module),
+            sources,
+        })
+    }
+}
+
+/// Reports a rejection by the verifier.
+fn reject(error: &ModuleError, image: &Image, sources: &dyn Sources, console: &Console) -> Failure {
+    let problem = Problem::from(error);
+    console.problem_in(&problem, Reporter::new().image(image).sources(sources));
+    Failure::Reported(problem.exit_status)
+}
+
+/// Reports bytes that are no image.
+fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
+    let mut problem = Problem::from(error);
+    problem.message = format!("`{name}` is not a CVM image");
+    console.problem(&problem);
+    Failure::Reported(problem.exit_status)
+}
+
+fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_file(path: &Path) -> Result<io::Result<Vec<u8>>, Failure> {
+    if path.is_dir() {
+        let message = format!("`{}` is a directory", path.display());
+        let problem = Problem::new("not-an-image", message);
+        return Err(match programs_in(path).as_slice() {
+            [] => problem,
+            [one] => problem.hint(format!("it holds the program `{one}`")),
+            many => problem.hint(format!("it holds programs, for example `{}`", many[0])),
+        }
+        .into());
+    }
+    match File::open(path) {
+        Ok(file) => Ok(read_all(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing(path).into()),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Problem::new("missing-file", format!("cannot read `{name}`: {error}")).into()
+}
+
+/// Names of programs in a directory.
+fn programs_in(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = files_in(directory)
+        .into_iter()
+        .map(|name| directory.join(name))
+        .filter(|path| has_program_ending(path))
+        .map(|path| path.display().to_string())
+        .collect();
+    names.sort();
+    names
+}
+
+fn files_in(directory: &Path) -> Vec<String> {
+    let directory = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .take(MOST_FILES)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+/// The error for a file that does not exist, with a similar name if there is one.
+fn missing(path: &Path) -> Problem {
+    let shown = path.display();
+    let problem = Problem::new("missing-file", format!("there is no file `{shown}`"));
+    let source = path.with_extension("cvma");
+    if has_ending(path, "cvm") && source.is_file() {
+        let source = source.display();
+        return problem.hint(format!(
+            "there is `{source}`: run that, or assemble it first with `cvm-asm {source}`"
+        ));
+    }
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
+    else {
+        return problem;
+    };
+    if !directory.as_os_str().is_empty() && !directory.is_dir() {
+        return problem.hint(format!("there is no directory `{}`", directory.display()));
+    }
+    let files = files_in(directory);
+    match cvm_asm::suggest::closest(name, files.iter().map(String::as_str)) {
+        Some(near) => problem.hint(format!(
+            "did you mean `{}`?",
+            directory.join(near).display()
+        )),
+        None => problem,
+    }
+}
+
+/// Prints what the assembler has to say.
+fn print_diagnostics(assembled: &Assembled, given: &[SourceFile], console: &Console) {
+    let diagnostics = &assembled.diagnostics;
+    if diagnostics.is_empty() {
+        return;
+    }
+    let files = SourceMap::new(given.iter().chain(&assembled.included));
+    let renderer = Renderer::new(console.color, width());
+    let shown = diagnostics.iter().take(MOST_DIAGNOSTICS);
+    let lines = shown.map(|diagnostic| match console.format {
+        Format::Text => renderer.render(diagnostic, &files) + "\n",
+        Format::Json => json::diagnostic(diagnostic, &files) + "\n",
+    });
+    let text: String = lines.collect();
+    let count = |severity| {
+        diagnostics
+            .iter()
+            .filter(|d| d.severity == severity)
+            .count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let omitted = diagnostics.len().saturating_sub(MOST_DIAGNOSTICS);
+    let summary = match console.format {
+        Format::Json => json::summary(errors, warnings, omitted),
+        Format::Text => {
+            let remark = match omitted {
+                0 => String::new(),
+                _ => format!(" ({omitted} not shown)"),
+            };
+            render::summary(errors, warnings) + &remark
+        }
+    };
+    console.message(&format!("{text}{summary}\n"));
+}

@@ -1,0 +1,90 @@
+//! The command line of `cvm`: its commands and flags, and what each command does.
+//!
+//! The library does the work and makes the reports; everything that prints, reads the environment or ends the process
+//! is here.
+
+mod arguments;
+mod console;
+mod explain;
+mod info;
+mod input;
+mod manual;
+mod run;
+mod values;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory, Parser};
+use cvm::report::Problem;
+
+use arguments::{Arguments, Command};
+use console::Console;
+
+/// Why a command ends without success.
+#[derive(Debug)]
+enum Failure {
+    /// An error that is not yet reported.
+    Problem(Box<Problem>),
+    /// Everything has been reported; this is the exit status.
+    Reported(u8),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure::Problem(Box::new(problem))
+    }
+}
+
+/// Exit status for a wrong command line.
+const USAGE: u8 = 64;
+
+/// Runs the command line; the exit status.
+pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(with_run(words.collect())) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is no reason to complain about the help text.
+            let _ = error.print();
+            return if error.use_stderr() { USAGE } else { 0 };
+        }
+    };
+    let console = Console::new(arguments.format());
+    let result = match &arguments.command {
+        Command::Run(run) => run::run(run, &console),
+        Command::Verify(verify) => verify::verify(verify, &console),
+        Command::Info(info) => info::info(info, &console),
+        Command::Explain(explain) => explain::explain(explain, &console),
+        Command::Completions { shell } => manual::completions(*shell, &console),
+        Command::Man { command, dir } => manual::man(command.as_deref(), dir.as_deref(), &console),
+    };
+    match result {
+        Ok(status) | Err(Failure::Reported(status)) => status,
+        Err(Failure::Problem(problem)) => {
+            console.problem(&problem);
+            problem.exit_status
+        }
+    }
+}
+
+/// `cvm prog.cvm args` is short for `cvm run prog.cvm args`.
+fn with_run(mut words: Vec<OsString>) -> Vec<OsString> {
+    let Some(first) = words.get(1) else {
+        return words;
+    };
+    let is_command = |word: &str| {
+        word == "help"
+            || Arguments::command()
+                .get_subcommands()
+                .any(|command| command.get_name() == word)
+    };
+    let is_flag = first.as_encoded_bytes().starts_with(b"-") && first != "-";
+    let is_known = first.to_str().is_some_and(is_command);
+    let path = Path::new(first);
+    let is_program = input::has_program_ending(path) || path.is_file() || first == "-";
+    if !is_flag && !is_known && is_program {
+        words.insert(1, "run".into());
+    }
+    words
+}

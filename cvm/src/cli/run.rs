@@ -1,0 +1,251 @@
+//! `cvm run`.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cvm::host::Host;
+use cvm::host::sys::{Stdin, Sys, SysOptions};
+use cvm::machine::{Exit, Limits, Machine, MachineError};
+use cvm::report::Problem;
+use cvm_spec::image::{Image, ImportKind};
+use cvm_spec::pointer::Tag;
+
+use super::Failure;
+use super::arguments::{Engine, Format, Run};
+use super::console::{Console, output_failed};
+use super::input::{Input, Program};
+use super::values;
+
+pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
+    if arguments.engine == Engine::Jit {
+        let message = "this build has no compiler: `--engine jit` is not available";
+        return Err(Problem::new("usage", message)
+            .hint("leave --engine out, or use `--engine interp`")
+            .into());
+    }
+    let Some((path, program_args)) = arguments.program.split_first() else {
+        return Err(Problem::new("usage", "which program? `cvm run PROGRAM`").into());
+    };
+    let program = Input::read(Path::new(path), console)?.verify(console)?;
+    let report = |problem: Problem| {
+        console.problem_in(&problem, program.reporter());
+        Failure::Reported(problem.exit_status)
+    };
+    if let Some(problem) = foreign_import(program.module.image(), arguments) {
+        return Err(report(problem));
+    }
+    let output = Output::default();
+    let mut host = Host::new();
+    host.add(sys(arguments, program_args, &output)?);
+    let limits = limits(arguments);
+    let refused = |error: &MachineError| report(Problem::from(error));
+    let mut machine =
+        Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
+    let start = Instant::now();
+    let exit = match &arguments.invoke {
+        None => machine.run().map_err(|e| refused(&e))?,
+        Some(name) => invoke(&mut machine, name, program_args)?,
+    };
+    let elapsed = start.elapsed();
+    let status = finish(&exit, arguments, &program, &output, console)?;
+    if arguments.stats {
+        print_stats(&mut machine, elapsed, status, console);
+    }
+    Ok(status)
+}
+
+fn limits(arguments: &Run) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        fuel: arguments.fuel,
+        timeout: arguments.timeout,
+        max_heap: arguments.max_heap.unwrap_or(defaults.max_heap),
+        call_stack: arguments.call_stack.unwrap_or(defaults.call_stack),
+    }
+}
+
+/// The error for a foreign import that is allowed, but that this build cannot provide. What is not allowed the
+/// machine refuses.
+fn foreign_import(image: &Image, arguments: &Run) -> Option<Problem> {
+    let allowed = arguments.allow_ffi.as_ref()?;
+    let foreign =
+        image.imports.iter().enumerate().filter(|(_, import)| {
+            matches!(import.kind, ImportKind::Foreign | ImportKind::ForeignData)
+        });
+    let text = |reference| image.string(reference).unwrap_or_default();
+    let mut first = None;
+    for (number, import) in foreign {
+        let library = text(import.module);
+        if !allowed.is_empty() && !allowed.iter().any(|name| name == library) {
+            return None;
+        }
+        first = first.or(Some((number as u32, import)));
+    }
+    let (number, import) = first?;
+    let message = format!(
+        "the program imports the C function `{}` of `{}`; this version of cvm cannot call C functions",
+        text(import.name),
+        text(import.module)
+    );
+    let mut problem = Problem::new("foreign-unavailable", message);
+    problem.import = Some(number);
+    Some(problem)
+}
+
+/// The namespace `sys` as the flags describe it.
+fn sys(arguments: &Run, program_args: &[OsString], output: &Output) -> Result<Sys, Failure> {
+    let mut options = SysOptions::default()
+        .args(program_args.iter().map(|arg| arg.as_bytes()))
+        .stdin(Stdin::Process);
+    if arguments.env_all {
+        for (name, value) in std::env::vars_os() {
+            options = options.env(name.into_vec(), value.into_vec());
+        }
+    }
+    for (name, value) in &arguments.env {
+        let present = || std::env::var_os(name).map(OsStringExt::into_vec);
+        let given = value.as_ref().map(|value| value.as_bytes().to_vec());
+        // A variable that is not set stays unset.
+        if let Some(value) = given.or_else(present) {
+            options = options.env(name.as_bytes(), value);
+        }
+    }
+    for grant in &arguments.dir {
+        options = options.dir(grant.clone());
+    }
+    let stdout = output.stream(io::stdout().as_fd())?;
+    options = match io::stdout().is_terminal() {
+        true => options.stdout_by_line(stdout),
+        false => options.stdout(stdout),
+    };
+    options = options.stderr(output.stream(io::stderr().as_fd())?);
+    Sys::new(options).map_err(|error| {
+        Problem::new("missing-file", error.to_string())
+            .hint("directories given with --dir must exist")
+            .into()
+    })
+}
+
+/// Remembers the first error of the program's output, which may come long after the program wrote it.
+#[derive(Clone, Default)]
+struct Output {
+    failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+struct Stream {
+    file: File,
+    output: Output,
+}
+
+impl Output {
+    fn stream(&self, file: std::os::fd::BorrowedFd<'_>) -> Result<Stream, Failure> {
+        let file = file.try_clone_to_owned().map_err(|e| output_failed(&e))?;
+        Ok(Stream {
+            file: file.into(),
+            output: self.clone(),
+        })
+    }
+
+    fn take(&self) -> Option<io::Error> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        if let Err(error) = &written
+            && !matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted
+            )
+        {
+            let failure = self.output.failure.lock();
+            let mut failure = failure.unwrap_or_else(PoisonError::into_inner);
+            let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
+            *failure = failure.take().or(copy);
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Calls an export with numbers as arguments.
+fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Result<Exit, Failure> {
+    let cell = |arg: &OsString| {
+        let text = arg.to_str();
+        text.and_then(values::cell).ok_or_else(|| -> Failure {
+            let message = format!("`{}` is not a number", Path::new(arg).display());
+            Problem::new("usage", message)
+                .hint("--invoke takes integers (10, -1, 0xff) and floats (1.5)")
+                .into()
+        })
+    };
+    let cells: Vec<u64> = program_args.iter().map(cell).collect::<Result<_, _>>()?;
+    machine
+        .call(name, &cells)
+        .map_err(|error| Problem::new("usage", error.to_string()).into())
+}
+
+/// Reports how the run ended; the exit status.
+fn finish(
+    exit: &Exit,
+    arguments: &Run,
+    program: &Program,
+    output: &Output,
+    console: &Console,
+) -> Result<u8, Failure> {
+    if let Exit::Fault(fault) = exit {
+        console.fault(fault, program.reporter());
+        return Ok(exit.status());
+    }
+    let failed = output.take();
+    if let Some(error) = &failed {
+        console.problem(&output_failed(error));
+    }
+    match (exit, &arguments.invoke) {
+        (Exit::Returned(results), Some(_)) => {
+            let lines: String = results
+                .iter()
+                .map(|cell| format!("{}\n", *cell as i64))
+                .collect();
+            console.print(lines.as_bytes())
+        }
+        _ => match (exit.status(), failed) {
+            (0, Some(error)) => Ok(output_failed(&error).exit_status),
+            (status, _) => Ok(status),
+        },
+    }
+}
+
+fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &Console) {
+    let fuel = machine.fuel_used();
+    let heap = machine.memory().segment_size(Tag::Heap);
+    console.message(&match console.format {
+        Format::Text => {
+            let fuel = fuel.map_or(String::new(), |fuel| format!(", {fuel} fuel"));
+            format!("stats: {elapsed:.3?}{fuel}, {heap} bytes of heap, exit status {status}\n")
+        }
+        Format::Json => {
+            let object = serde_json::json!({
+                "version": 1,
+                "type": "stats",
+                "nanoseconds": elapsed.as_nanos().to_string(),
+                "fuel": fuel.map(|fuel| fuel.to_string()),
+                "heap": heap.to_string(),
+                "exit_status": status,
+            });
+            format!("{object}\n")
+        }
+    });
+}

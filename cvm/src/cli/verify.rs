@@ -1,0 +1,60 @@
+//! `cvm verify`.
+
+use super::Failure;
+use super::arguments::{Format, Verify};
+use super::console::Console;
+use super::input::Input;
+
+pub(super) fn verify(arguments: &Verify, console: &Console) -> Result<u8, Failure> {
+    let mut worst = 0;
+    for file in &arguments.files {
+        let checked = Input::read(file, console).and_then(|input| {
+            let warnings = input.warnings();
+            let name = input.name.clone();
+            let program = input.verify(console)?;
+            Ok((name, warnings, program))
+        });
+        let status = match checked {
+            Ok((name, warnings, program)) => {
+                for warning in warnings {
+                    warn(&name, &warning, console);
+                }
+                if !arguments.quiet && console.format == Format::Text {
+                    let functions = program.module.image().functions.len();
+                    let noun = if functions == 1 {
+                        "function"
+                    } else {
+                        "functions"
+                    };
+                    console.print(format!("{name}: sound, {functions} {noun}\n").as_bytes())?;
+                }
+                0
+            }
+            Err(Failure::Reported(status)) => status,
+            Err(Failure::Problem(problem)) => {
+                console.problem(&problem);
+                problem.exit_status
+            }
+        };
+        if worst == 0 {
+            worst = status;
+        }
+    }
+    Ok(worst)
+}
+
+/// Prints a warning about a file.
+pub(super) fn warn(name: &str, warning: &str, console: &Console) {
+    console.message(&match console.format {
+        Format::Text => format!("warning: {name}: {warning}\n"),
+        Format::Json => {
+            let object = serde_json::json!({
+                "version": 1,
+                "type": "warning",
+                "file": name,
+                "message": warning,
+            });
+            format!("{object}\n")
+        }
+    });
+}
