@@ -8,6 +8,8 @@ const ZEROS: usize = 16;
 const PRINTABLE: usize = 4;
 /// Most bytes of a `.byte` line.
 const PER_LINE: usize = 16;
+/// Most cells of a line.
+const CELLS_PER_LINE: usize = 4;
 /// Most characters of a string.
 const PER_STRING: usize = 64;
 /// Column at which comments begin.
@@ -49,6 +51,44 @@ pub(crate) fn print(out: &mut Text<'_>, bytes: &[u8], style: Style) {
         }
         out.end();
     }
+}
+
+/// Prints bytes as cells, if they look like cells: integers or floats of a usual size, eight bytes each.
+pub(crate) fn print_cells(out: &mut Text<'_>, bytes: &[u8]) -> bool {
+    let (cells, rest) = bytes.as_chunks::<8>();
+    let values = || cells.iter().map(|cell| u64::from_le_bytes(*cell));
+    let zeros = values().take_while(|value| *value == 0).count();
+    let plain = 8 * zeros >= ZEROS || string_length(bytes).is_some();
+    if cells.is_empty() || !rest.is_empty() || plain {
+        return false;
+    }
+    let small = |value: u64| (value as i64).unsigned_abs() < 1 << 48;
+    let float = |value: u64| {
+        let float = f64::from_bits(value);
+        value == 0 || float.is_finite() && (1e-30..1e30).contains(&float.abs())
+    };
+    let directive = if values().all(small) {
+        "    .quad "
+    } else if values().all(float) {
+        "    .float "
+    } else {
+        return false;
+    };
+    for line in cells.chunks(CELLS_PER_LINE) {
+        out.str(directive);
+        for (index, cell) in line.iter().enumerate() {
+            if index > 0 {
+                out.str(", ");
+            }
+            let value = u64::from_le_bytes(*cell);
+            match small(value) {
+                true if directive == "    .quad " => out.number(value as i64),
+                _ => out.str(&format!("{:?}", f64::from_bits(value))),
+            };
+        }
+        out.end();
+    }
+    true
 }
 
 /// A `.byte` directive without the end of its line.

@@ -143,14 +143,16 @@ impl Graph<'_, '_> {
                         has_land = true;
                         leaders.insert(at);
                     }
-                    if !matches!(flow, Flow::Next | Flow::Call) {
+                    if !matches!(flow, Flow::Next | Flow::Call) && next < region.range.end {
                         leaders.insert(next);
                     }
                     next
                 }
                 Step::Bytes(next) => {
                     leaders.insert(at);
-                    leaders.insert(next);
+                    if next < region.range.end {
+                        leaders.insert(next);
+                    }
                     next
                 }
             };

@@ -96,7 +96,9 @@ impl<'p> Segment<'p> {
             let stop = cell.map_or(label, |cell| cell.offset);
             if stop > at {
                 let piece = &bytes[(at - start) as usize..(stop - start) as usize];
-                bytes::print(out, piece, bytes::Style::Assembly);
+                if !bytes::print_cells(out, piece) {
+                    bytes::print(out, piece, bytes::Style::Assembly);
+                }
                 at = stop;
             } else if let Some(cell) = cell {
                 self.cell(out, *cell);

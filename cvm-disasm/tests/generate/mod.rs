@@ -347,7 +347,7 @@ fn relocations(random: &mut Random, image: &mut Image) {
 }
 
 /// Changes some bytes of a file.
-pub(crate) fn mutate(random: &mut Random, file: &mut Vec<u8>) {
+pub(crate) fn mutate(random: &mut Random, file: &mut [u8]) {
     for _ in 0..=random.below(4) {
         let at = random.below(file.len() as u64) as usize;
         match random.below(4) {
