@@ -10,6 +10,8 @@
 #![allow(unsafe_code)]
 
 mod region;
+#[cfg(test)]
+mod tests;
 
 use std::ptr::NonNull;
 use std::sync::Arc;
