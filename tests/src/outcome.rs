@@ -1,9 +1,12 @@
 //! Comparing what was seen of a run with what must be seen.
+//!
+//! Facts of a fault are taken from its report in JSON, so that what is compared is what users get.
 
 use cvm::fault::Fault;
+use cvm::report::Reporter;
 use cvm::verify::Module;
-use cvm_spec::image::{Image, SymbolKind};
-use cvm_spec::pointer::{Pointer, Tag};
+use cvm_spec::pointer::Pointer;
+use serde_json::Value;
 
 use crate::case::{ExpectedEnd, ExpectedFault, Place, Run};
 use crate::engine::Observation;
@@ -26,12 +29,8 @@ pub fn compare(
             complaints.push(format!("exit status {}, expected {status}", seen.status));
         }
         (ExpectedEnd::Exit(status), Some(fault)) => {
-            let place = place_of(fault.registers.ip, module.image());
-            complaints.push(format!(
-                "fault {} at {}, expected exit status {status}",
-                fault.code.code(),
-                show_place(&place)
-            ));
+            let report = Reporter::new().image(module.image()).fault_text(fault);
+            complaints.push(format!("expected exit status {status}, found\n{report}"));
         }
         (ExpectedEnd::Fault(expected), None) => complaints.push(format!(
             "exit status {}, expected the fault {}",
@@ -39,7 +38,7 @@ pub fn compare(
             expected.code.code()
         )),
         (ExpectedEnd::Fault(expected), Some(fault)) => {
-            compare_fault(expected, fault, module.image(), case_file, &mut complaints);
+            compare_fault(expected, fault, module, case_file, &mut complaints);
             if seen.status != fault.code.class().exit_status() {
                 complaints.push(format!("exit status {}", seen.status));
             }
@@ -85,15 +84,18 @@ pub fn compare_engines(one: &Observation, other: &Observation) -> Result<(), Str
     }
 }
 
+/// The source line of a run's fault.
+pub fn fault_line(seen: &Observation, module: &Module) -> Option<u32> {
+    let report = report_of(seen.fault.as_ref()?, module).ok()?;
+    reported_place(&report).map(|place| place.line)
+}
+
 fn compare_output(what: &str, expected: &[u8], found: &[u8], complaints: &mut Vec<String>) {
     if expected == found {
         return;
     }
-    let same = expected
-        .iter()
-        .zip(found)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let pairs = expected.iter().zip(found);
+    let same = pairs.take_while(|(a, b)| a == b).count();
     let from = same.saturating_sub(40);
     let part = |bytes: &[u8]| escape(&bytes[from.min(bytes.len())..bytes.len().min(from + 200)]);
     complaints.push(format!(
@@ -106,23 +108,32 @@ fn compare_output(what: &str, expected: &[u8], found: &[u8], complaints: &mut Ve
 fn compare_fault(
     expected: &ExpectedFault,
     fault: &Fault,
-    image: &Image,
+    module: &Module,
     case_file: &str,
     complaints: &mut Vec<String>,
 ) {
+    let code = expected.code.code();
+    let text = Reporter::new().image(module.image()).fault_text(fault);
     if fault.code != expected.code {
-        complaints.push(format!(
-            "fault {}, expected {}",
-            fault.code.code(),
-            expected.code.code()
-        ));
+        complaints.push(format!("expected the fault {code}, found\n{text}"));
+        return;
+    }
+    if !text.contains(code) {
+        complaints.push(format!("the report does not name the code {code}:\n{text}"));
+    }
+    let report = match report_of(fault, module) {
+        Ok(report) => report,
+        Err(error) => return complaints.push(error),
+    };
+    if report["code"] != code || report["exit_status"] != fault.exit_status() {
+        complaints.push(format!("the report's code or status is wrong: {report}"));
     }
     if let Some(place) = &expected.place {
         let wanted = Place {
             file: Some(place.file.clone().unwrap_or(case_file.to_string())),
             line: place.line,
         };
-        let found = place_of(fault.registers.ip, image);
+        let found = reported_place(&report);
         if found.as_ref() != Some(&wanted) {
             complaints.push(format!(
                 "the fault is at {}, expected {}",
@@ -132,71 +143,71 @@ fn compare_fault(
         }
     }
     for (key, wanted) in &expected.facts {
-        match fact(key, fault, image) {
+        match fact(key, &report) {
             Some(found) if found == *wanted => {}
             Some(found) => complaints.push(format!("{key} is {found}, expected {wanted}")),
-            None => complaints.push(format!("the fault has no {key}, expected {wanted}")),
+            None => complaints.push(format!("the report has no {key}, expected {wanted}")),
         }
     }
+}
+
+fn report_of(fault: &Fault, module: &Module) -> Result<Value, String> {
+    let json = Reporter::new().image(module.image()).fault_json(fault);
+    if json.trim_end().contains('\n') {
+        return Err(format!("the report in JSON is not one line:\n{json}"));
+    }
+    serde_json::from_str(&json).map_err(|error| format!("the report is no JSON: {error}\n{json}"))
 }
 
 /// A fact of a fault, as directives write it.
-fn fact(key: &str, fault: &Fault, image: &Image) -> Option<String> {
-    let access = fault.access.as_ref();
+fn fact(key: &str, report: &Value) -> Option<String> {
+    let access = &report["access"];
     match key {
-        "address" => Some(access?.pointer.to_string()),
-        "segment" => Some(access?.pointer.tag().name().replace(' ', "-")),
-        "size" => Some(access?.segment_size.to_string()),
-        "width" => Some(access?.width.to_string()),
-        "symbol" => symbol_at(access?.pointer, image),
-        "instruction" => Some(fault.opcode?.mnemonic().to_string()),
-        "code" => Some(fault.abort_code?.to_string()),
-        "osp" => Some(fault.registers.osp.to_string()),
-        "csp" => Some(fault.registers.csp.to_string()),
-        "fp" => Some(fault.registers.fp.to_string()),
+        "address" => {
+            let pointer: u64 = access["pointer"].as_str()?.parse().ok()?;
+            Some(Pointer(pointer).to_string())
+        }
+        "segment" => Some(access["segment"].as_str()?.replace(' ', "-")),
+        "size" => text(&access["segment_size"]),
+        "width" => text(&access["width"]),
+        "symbol" => {
+            let symbol = &access["symbol"];
+            let (name, distance) = (symbol["name"].as_str()?, symbol["distance"].as_str()?);
+            Some(match distance {
+                "0" => name.to_string(),
+                _ if distance.starts_with('-') => format!("{name}{distance}"),
+                _ => format!("{name}+{distance}"),
+            })
+        }
+        "instruction" => text(&report["instruction"]["mnemonic"]),
+        "code" => text(&report["abort_code"]),
+        "osp" | "csp" | "fp" => text(&report["registers"][key]),
         _ => {
             let name = key.strip_prefix("operand.")?;
-            let (_, cell) = fault.operands.iter().find(|(known, _)| *known == name)?;
-            Some((*cell as i64).to_string())
+            let operands = report["operands"].as_array()?;
+            let operand = operands.iter().find(|operand| operand["name"] == name)?;
+            let cell: u64 = operand["value"].as_str()?.parse().ok()?;
+            Some((cell as i64).to_string())
         }
     }
 }
 
-/// The object that an address belongs to: the last one that begins at or below it, with the distance.
-fn symbol_at(pointer: Pointer, image: &Image) -> Option<String> {
-    if !matches!(pointer.tag(), Tag::Data | Tag::Bss) {
-        return None;
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
-    let offset = |value: u32| u64::from(value & 0x1fff_ffff);
-    let symbol = image
-        .symbols
-        .iter()
-        .filter(|symbol| symbol.kind == SymbolKind::Object)
-        .filter(|symbol| symbol.value >> 29 == pointer.tag() as u32)
-        .filter(|symbol| symbol.size > 0 && offset(symbol.value) <= pointer.offset())
-        .max_by_key(|symbol| offset(symbol.value))?;
-    let name = image.string(symbol.name)?;
-    let distance = pointer.offset() - offset(symbol.value);
-    Some(match distance {
-        0 => name.to_string(),
-        _ => format!("{name}+{distance}"),
-    })
 }
 
-fn place_of(ip: u32, image: &Image) -> Option<Place> {
-    let line = image.line_at(ip)?;
-    let name = image.string(*image.sources.get(usize::from(line.source))?)?;
-    let file = name.rsplit('/').next().unwrap_or(name);
+/// The place that a report names.
+fn reported_place(report: &Value) -> Option<Place> {
+    let source = &report["source"];
+    let file = source["file"].as_str()?;
     Some(Place {
-        file: Some(file.to_string()),
-        line: line.line,
+        file: Some(file.rsplit('/').next().unwrap_or(file).to_string()),
+        line: u32::try_from(source["line"].as_u64()?).ok()?,
     })
-}
-
-/// The source line of a run's fault.
-pub fn fault_line(seen: &Observation, image: &Image) -> Option<u32> {
-    let fault = seen.fault.as_ref()?;
-    place_of(fault.registers.ip, image).map(|place| place.line)
 }
 
 fn show_place(place: &Option<Place>) -> String {

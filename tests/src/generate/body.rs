@@ -377,7 +377,7 @@ impl Writer<'_> {
                 Opcode::Land | Opcode::Declare | Opcode::Brk | Opcode::CallXi
             );
             let rare = matches!(row.opcode, Opcode::PtrToHost | Opcode::PtrFromHost);
-            if row.flow == Flow::Next && !unwanted && !(rare && !self.random.one_in(20)) {
+            if row.flow == Flow::Next && !unwanted && (!rare || self.random.one_in(20)) {
                 break row;
             }
         };

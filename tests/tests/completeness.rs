@@ -1,0 +1,277 @@
+//! Fails when something that a program can meet has no case: an instruction, a fault, a rule of the verifier, a
+//! directive, a diagnostic, a host function.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use cvm::verify::{Rule, verify};
+use cvm_asm::diagnostic::DiagnosticCode;
+use cvm_spec::codec::decode;
+use cvm_spec::fault::{FaultCode, FaultGroup};
+use cvm_spec::host::HOST_FUNCTIONS;
+use cvm_spec::image::{Image, ImportKind};
+use cvm_spec::isa::{Opcode, ROWS};
+use cvm_tests::assembly::{Detail, Program};
+use cvm_tests::case::{Case, ExpectedEnd};
+use cvm_tests::discover;
+use cvm_tests::engine::{Engine, run};
+
+/// Faults that no case file can raise, and the Rust test that does.
+const TESTED_IN_RUST: &[(FaultCode, &str)] = &[
+    (FaultCode::Interrupted, "tests/tests/embedding.rs"),
+    (FaultCode::HostFault, "tests/tests/embedding.rs"),
+    (FaultCode::OutOfMemory, "tests/tests/lessons.rs"),
+];
+
+/// Faults that need foreign access, which this machine does not grant yet.
+const NEEDS_FOREIGN_ACCESS: &[FaultCode] = &[FaultCode::UnmappedAddress];
+
+/// All cases with their images, assembled once for all tests of this file.
+fn cases() -> &'static [(Case, Option<Image>)] {
+    static CASES: OnceLock<Vec<(Case, Option<Image>)>> = OnceLock::new();
+    CASES.get_or_init(|| {
+        let load = |path: &std::path::PathBuf| {
+            let case = Case::load(path).expect("every case can be read");
+            let program = Program::of_case(&case).expect("every case's sources are there");
+            let image = program.image(Detail::Debug).ok();
+            (case, image)
+        };
+        discover::case_files().iter().map(load).collect()
+    })
+}
+
+fn assert_none_missing(what: &str, missing: &[String]) {
+    assert!(
+        missing.is_empty(),
+        "{what} without a case: {}",
+        missing.join(", ")
+    );
+}
+
+fn opcodes_of(image: &Image) -> BTreeSet<Opcode> {
+    let mut found = BTreeSet::new();
+    for function in &image.functions {
+        let text = &image.text[..function.end() as usize];
+        let mut at = function.start as usize;
+        while let Ok((instruction, next)) = decode(text, at) {
+            found.insert(instruction.opcode);
+            at = next;
+        }
+    }
+    found
+}
+
+#[test]
+fn every_instruction_has_a_case_that_runs() {
+    let mut found = BTreeSet::new();
+    for (case, image) in cases() {
+        if case.name.starts_with("instructions/") && !case.runs.is_empty() {
+            found.extend(image.iter().flat_map(opcodes_of));
+        }
+    }
+    let missing: Vec<String> = ROWS
+        .iter()
+        .filter(|row| !found.contains(&row.opcode))
+        .map(|row| format!("{} ({:#04x})", row.mnemonic, row.opcode.byte()))
+        .collect();
+    assert_none_missing("instructions", &missing);
+}
+
+/// Whether an instruction can raise a fault of one of its groups on a machine that grants nothing foreign.
+fn is_possible(opcode: Opcode, code: FaultCode) -> bool {
+    use FaultCode::*;
+    if NEEDS_FOREIGN_ACCESS.contains(&code) {
+        return false;
+    }
+    // Without a grant these stop before they look at anything.
+    if matches!(opcode, Opcode::PtrToHost | Opcode::PtrFromHost) {
+        return code == AbsoluteAccess;
+    }
+    if opcode == Opcode::CallXi {
+        return code == ImportNotAvailable;
+    }
+    let access = opcode.access();
+    match code {
+        // Only a computed offset in the immediate form is checked against an object.
+        ReadOutsideObject | WriteOutsideObject => {
+            access.is_some_and(|access| access.immediate && access.indexed)
+        }
+        // An operand cannot have these tags, and `l:` in one names an object.
+        ReservedSegment | UpperHalf | DanglingLocal => {
+            access.is_none_or(|access| !access.immediate)
+        }
+        // The machine refuses a module whose imports it does not provide; tests/embedding.rs has the others.
+        ImportNotAvailable | HostFault => false,
+        // Of host functions, those that call back.
+        CallStackOverflow => opcode != Opcode::CallX,
+        _ => true,
+    }
+}
+
+#[test]
+fn every_fault_of_every_instruction_has_a_case() {
+    let mut seen: BTreeSet<(Opcode, FaultCode)> = BTreeSet::new();
+    for (case, image) in cases() {
+        let is_fault = |end: &ExpectedEnd| matches!(end, ExpectedEnd::Fault(_));
+        if !case.runs.iter().any(|run| is_fault(&run.end)) {
+            continue;
+        }
+        let Some(Ok(module)) = image.clone().map(verify) else {
+            continue;
+        };
+        let module = Arc::new(module);
+        for one in &case.runs {
+            let engine = Engine::ALL.into_iter().find(|engine| engine.suits(one));
+            let engine = engine.expect("some engine suits every run");
+            let observed = run(engine, &module, case, one).expect("the case's machine is made");
+            if let Some(fault) = observed.fault {
+                seen.extend(fault.opcode.map(|opcode| (opcode, fault.code)));
+            }
+        }
+    }
+    let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for row in ROWS {
+        let codes: BTreeSet<FaultCode> = row
+            .faults
+            .iter()
+            .flat_map(|group: &FaultGroup| group.codes())
+            .copied()
+            .collect();
+        for code in codes {
+            if is_possible(row.opcode, code) && !seen.contains(&(row.opcode, code)) {
+                let name = format!("{} ({:#04x})", row.mnemonic, row.opcode.byte());
+                missing.entry(code.code()).or_default().push(name);
+            }
+        }
+    }
+    let missing: Vec<String> = missing
+        .into_iter()
+        .map(|(code, opcodes)| format!("{code} of {}", opcodes.join(" ")))
+        .collect();
+    assert_none_missing("faults", &missing);
+}
+
+#[test]
+fn every_fault_code_has_a_case_of_its_own() {
+    let mut found = BTreeSet::new();
+    for (case, _) in cases() {
+        for run in &case.runs {
+            if let ExpectedEnd::Fault(fault) = &run.end {
+                found.insert(fault.code);
+            }
+        }
+    }
+    for (code, file) in TESTED_IN_RUST {
+        let text = std::fs::read_to_string(discover::root().join(file)).unwrap_or_default();
+        if text.contains(&format!("FaultCode::{code:?}")) {
+            found.insert(*code);
+        }
+    }
+    let missing: Vec<String> = FaultCode::ALL
+        .iter()
+        .filter(|code| !found.contains(code) && !NEEDS_FOREIGN_ACCESS.contains(code))
+        .map(|code| code.code().to_string())
+        .collect();
+    assert_none_missing("fault codes", &missing);
+}
+
+#[test]
+fn every_rule_of_the_verifier_has_a_case() {
+    let found: Vec<Rule> = cases()
+        .iter()
+        .filter_map(|(case, _)| Some(case.verify.as_ref()?.rule))
+        .collect();
+    let missing: Vec<String> = Rule::ALL
+        .iter()
+        .filter(|rule| !found.contains(rule))
+        .map(|rule| rule.code().to_string())
+        .collect();
+    assert_none_missing("verifier rules", &missing);
+}
+
+#[test]
+fn every_diagnostic_has_a_case() {
+    let found: BTreeSet<DiagnosticCode> = cases()
+        .iter()
+        .flat_map(|(case, _)| case.diagnostics.iter().map(|diagnostic| diagnostic.code))
+        .collect();
+    let missing: Vec<String> = DiagnosticCode::ALL
+        .iter()
+        .filter(|code| !found.contains(code))
+        .map(|code| code.code().to_string())
+        .collect();
+    assert_none_missing("diagnostics", &missing);
+}
+
+/// The assembler's directives, from its table.
+fn directives() -> Vec<String> {
+    let path = discover::root().join("cvm-asm/src/assemble/words.rs");
+    let text = std::fs::read_to_string(path).expect("the table of directives is there");
+    let table = text.split("\ndirectives! {").nth(1).expect("the table");
+    let table = table.split("\n}").next().expect("the table's end");
+    table
+        .lines()
+        .filter_map(|row| row.split('"').nth(1))
+        .map(str::to_string)
+        .collect()
+}
+
+#[test]
+fn every_directive_has_a_case() {
+    let mut found = BTreeSet::new();
+    for (case, _) in cases() {
+        if !case.name.starts_with("directives/") {
+            continue;
+        }
+        for line in String::from_utf8_lossy(&case.text).lines() {
+            let statement = line.split_once(": ").map_or(line, |(_, rest)| rest);
+            let word = statement.split_whitespace().next().unwrap_or_default();
+            found.insert(word.to_string());
+        }
+    }
+    let missing: Vec<String> = directives()
+        .into_iter()
+        .filter(|word| !found.contains(word))
+        .collect();
+    assert!(directives().len() > 30, "the table was not found");
+    assert_none_missing("directives", &missing);
+}
+
+#[test]
+fn every_host_function_has_a_case() {
+    let mut found = BTreeSet::new();
+    for (case, image) in cases() {
+        let Some(image) = image else { continue };
+        if !case.name.starts_with("host/") {
+            continue;
+        }
+        for import in &image.imports {
+            if import.kind == ImportKind::Host && image.string(import.module) == Some("sys") {
+                found.extend(image.string(import.name).map(str::to_string));
+            }
+        }
+    }
+    let missing: Vec<String> = HOST_FUNCTIONS
+        .iter()
+        .filter(|function| !found.contains(function.name))
+        .map(|function| function.name.to_string())
+        .collect();
+    assert_none_missing("host functions", &missing);
+}
+
+#[test]
+fn the_generated_cases_are_what_the_generator_writes() {
+    let script = discover::root().join("tests/generate_instruction_cases.py");
+    let output = std::process::Command::new("python3")
+        .arg(script)
+        .arg("--check")
+        .output();
+    match output {
+        Ok(output) => assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
+        Err(error) => println!("not checked, python3 cannot be started: {error}"),
+    }
+}

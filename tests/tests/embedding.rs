@@ -1,0 +1,82 @@
+//! Faults that need an embedding program: it interrupts, or its host function fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cvm::host::{Host, HostStop};
+use cvm::machine::{Exit, Limits, Machine};
+use cvm::verify::{Module, verify};
+use cvm_spec::fault::FaultCode;
+use cvm_tests::assembly::{Detail, Program};
+
+fn module(text: &str) -> Arc<Module> {
+    let program = Program::of_text("embedded.cvma", text.as_bytes().to_vec());
+    let image = program.image(Detail::Debug).expect("the program assembles");
+    Arc::new(verify(image).expect("the program is valid"))
+}
+
+fn fault_of(exit: Exit) -> Box<cvm::fault::Fault> {
+    match exit {
+        Exit::Fault(fault) => fault,
+        other => panic!("expected a fault, found {other:?}"),
+    }
+}
+
+#[test]
+fn an_interrupt_ends_an_endless_loop() {
+    let module = module(".entry main\n.func main ()\n.loop:\n jmp .loop\n.end\n");
+    let limits = Limits::default();
+    let mut machine = Machine::new(module, Host::new(), limits).expect("it needs nothing");
+    let handle = machine.interrupt_handle();
+    let exit = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            handle.interrupt();
+        });
+        machine.run().expect("it has an entry")
+    });
+    let fault = fault_of(exit);
+    assert_eq!(fault.code, FaultCode::Interrupted);
+    assert_eq!(fault.exit_status(), 137);
+}
+
+#[test]
+fn an_error_of_a_host_function_is_a_fault_with_its_text() {
+    let module = module(
+        ".entry main\n.host plug.draw (x, y) -> 1\n.func main ()\n push 3\n push 4\n call plug.draw\n drop\n ret\n.end\n",
+    );
+    let mut host = Host::new();
+    host.register("plug.draw", |x: u64, y: u64| -> Result<u64, HostStop> {
+        Err(HostStop::Error(format!("no canvas for {x}, {y}")))
+    });
+    let mut machine = Machine::new(module, host, Limits::default()).expect("the import is there");
+    let fault = fault_of(machine.run().expect("it has an entry"));
+    assert_eq!(fault.code, FaultCode::HostFault);
+    assert_eq!(fault.message.as_deref(), Some("no canvas for 3, 4"));
+    assert_eq!(fault.exit_status(), 134);
+}
+
+#[test]
+fn a_module_runs_on_several_machines_at_once() {
+    let module = module(
+        ".export count\n.bss\ncell: .quad 0\n.text\n.func count (n) -> 1\n\
+         .next:\n i_read b:cell\n push 1\n i_add\n i_write b:cell\n\
+         i_read l:n\n push 1\n i_sub\n i_write l:n\n i_read l:n\n jnz .next\n i_read b:cell\n ret\n.end\n",
+    );
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..=8u64)
+            .map(|n| {
+                let module = Arc::clone(&module);
+                scope.spawn(move || {
+                    let mut machine = Machine::new(module, Host::new(), Limits::default())
+                        .expect("it needs nothing");
+                    machine.call("count", &[n * 1000]).expect("it is exported")
+                })
+            })
+            .collect();
+        for (n, worker) in (1..=8u64).zip(workers) {
+            let exit = worker.join().expect("no worker panics");
+            assert_eq!(exit, Exit::Returned(vec![n * 1000]));
+        }
+    });
+}
