@@ -7,6 +7,9 @@ pub mod sys;
 pub mod typed;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use cvm_spec::fault::FaultCode;
 use cvm_spec::image::FunctionType;
 
