@@ -31,22 +31,22 @@ macro_rules! host_functions {
 
 host_functions! {
     "exit" (status) -> () "Ends the program with the low 8 bits of status as exit status. Does not return.";
-    "write" (file buffer length) -> (count) "Writes length bytes from buffer to an open file; 1 is standard output, 2 standard error. count is the number of bytes written, or a negative error.";
-    "read" (file buffer length) -> (count) "Reads up to length bytes into buffer; 0 is standard input. count is 0 at the end of the file, or a negative error.";
-    "open" (path length flags) -> (file) "Opens the file with this path of length bytes, inside a directory granted with --dir. flags: 1 read, 2 write, 4 create, 8 truncate, 16 append, 32 create new. file is a number from 3 up, or a negative error.";
-    "close" (file) -> (result) "Closes an open file. 0, or a negative error.";
-    "seek" (file offset whence) -> (position) "Moves an open file's position: whence 0 from the start, 1 from the position, 2 from the end. The new position in bytes, or a negative error.";
-    "size" (file) -> (bytes) "The size of an open file in bytes, or a negative error.";
+    "write" (file buffer length) -> (count) "Writes length bytes from buffer to an open file; 1 is standard output, 2 standard error. Standard output is buffered: it reaches the system when 64 KiB are there (a line, on a terminal), when the program waits for input or sleeps, and when it ends, however it ends. count is the number of bytes written, less than length only if an error cut the write short, or a negative error. A closed pipe behind standard output or standard error ends the program quietly.";
+    "read" (file buffer length) -> (count) "Reads what is there, up to length bytes, into buffer; 0 is standard input, and the call waits for at least one byte of it. count is 0 at the end of the file, or a negative error.";
+    "open" (path length flags) -> (file) "Opens the file with this path of length bytes (UTF-8, at most 4096), inside a directory granted with --dir: the path begins with the directory's name in the program, and neither `..` nor a symbolic link leads out of it. flags: 1 read, 2 write, 4 create, 8 truncate, 16 append, 32 create new. At least one of read, write and append is needed, for create, truncate and create new one of write and append; truncate and append exclude each other. file is the lowest free number from 3 up (at most 64 files are open at once), or a negative error.";
+    "close" (file) -> (result) "Closes an open file; the standard streams stay open (not-supported). 0, or a negative error.";
+    "seek" (file offset whence) -> (position) "Moves an open file's position: whence 0 from the start, 1 from the position, 2 from the end; offset is signed. The standard streams are not seekable. The new position in bytes, or a negative error.";
+    "size" (file) -> (bytes) "The size of an open file in bytes, or a negative error (not-seekable for what is no regular file).";
     "remove" (path length) -> (result) "Removes the file with this path, inside a directory granted with --dir. 0, or a negative error.";
-    "flush" (file) -> (result) "Hands buffered output to the system. 0, or a negative error.";
+    "flush" (file) -> (result) "Hands buffered output to the system, of standard output or another file that is open for writing. 0, or a negative error.";
     "arg_count" () -> (count) "The number of the program's arguments, without its own name.";
-    "arg" (index buffer capacity) -> (length) "Copies up to capacity bytes of an argument into buffer; argument 0 is the first behind the program's name. length is the argument's whole length in bytes, or a negative error.";
-    "env" (name name_length buffer capacity) -> (length) "Copies up to capacity bytes of an environment variable's value into buffer. length is the value's whole length in bytes, or a negative error (not found).";
+    "arg" (index buffer capacity) -> (length) "Copies up to capacity bytes of an argument into buffer; argument 0 is the first behind the program's name. The whole capacity must be writable. length is the argument's whole length in bytes, or a negative error.";
+    "env" (name name_length buffer capacity) -> (length) "Copies up to capacity bytes of an environment variable's value into buffer. The program sees the variables granted with --env or --env-all. length is the value's whole length in bytes, or a negative error (not-found).";
     "env_count" () -> (count) "The number of environment variables that the program can see.";
     "env_at" (index buffer capacity) -> (length) "Copies up to capacity bytes of the environment variable with this index, as NAME=value, into buffer. Its whole length in bytes, or a negative error.";
     "clock" () -> (nanoseconds) "A clock that only goes forward, in nanoseconds from an unspecified start.";
     "time" () -> (nanoseconds) "Wall-clock time in nanoseconds since 1970-01-01 00:00 UTC, signed.";
-    "sleep" (nanoseconds) -> (result) "Waits. A time limit still applies. 0, or a negative error.";
+    "sleep" (nanoseconds) -> (result) "Waits, after handing buffered output to the system. A time limit ends the wait and the program. 0, or invalid if nanoseconds is negative.";
     "random" (buffer length) -> (result) "Fills length bytes with random bytes from the operating system. 0, or a negative error.";
 }
 
@@ -75,10 +75,10 @@ macro_rules! host_errors {
 }
 
 host_errors! {
-    NotPermitted = -1 "not-permitted" "The path is outside every granted directory, the grant is read-only, or the system refused.";
-    NotFound = -2 "not-found" "There is no such file, argument or environment variable.";
+    NotPermitted = -1 "not-permitted" "The path is outside every granted directory or leads out of one, the grant is read-only, or the system refused.";
+    NotFound = -2 "not-found" "There is no such file (or its path is empty), argument or environment variable.";
     BadFile = -3 "bad-file" "The number is not an open file, or the file is not open for this.";
-    Invalid = -4 "invalid" "An argument is out of range, or a path is not UTF-8 or holds a NUL.";
+    Invalid = -4 "invalid" "An argument is out of range or flags contradict each other, or a path is too long, not UTF-8 or holds a NUL.";
     Exists = -5 "exists" "The file exists already.";
     IsDirectory = -6 "is-directory" "The path names a directory.";
     NotDirectory = -7 "not-directory" "A part of the path is not a directory.";
