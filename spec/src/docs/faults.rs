@@ -108,7 +108,7 @@ fn rejections(page: &mut String) {
         "\n## Rejected files\n\nExit status 65: the reader does not accept the file. Every rejection names the code, the byte \
          offset, what was expected and what was found; `tests/malformed/` has a file for each. The rules are those of \
          [format.md](format.md), in the order in which a file is read; the first that is broken is reported. What the \
-         verifier rejects (exit status 132) is in [machine.md](machine.md).\n\n| code | rule | when it is broken |\n|---|---|---|\n",
+         verifier rejects (exit status 132) has codes of its own, which `cvm explain` knows as well.\n\n| code | rule | when it is broken |\n|---|---|---|\n",
     );
     for rule in ReadCode::ALL {
         let _ = writeln!(

@@ -59,9 +59,9 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    /// The rule that is broken.
-    pub fn rule(&self) -> ReadCode {
-        ReadCode::from_code(self.code).expect("every code comes from the table")
+    /// The rule that is broken; every error of [`read`] has one.
+    pub fn rule(&self) -> Option<ReadCode> {
+        ReadCode::from_code(self.code)
     }
 }
 
