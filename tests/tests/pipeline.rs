@@ -105,7 +105,7 @@ fn the_exit_status_says_how_a_program_ended() {
         ("tests/cases/diagnostics/unknown-mnemonic.cvma", 1),
         ("tests/cases/directives/foreign.cvma", 77),
         ("tests/cases/no-such-file.cvma", 66),
-        ("tests/malformed/bad-magic.cvm", 65),
+        ("tests/malformed/magic-changed.cvm", 65),
         ("tests/cases/directives/export.module.cvma", 65),
     ];
     for (program, wanted) in expected {
@@ -135,7 +135,7 @@ fn a_fault_is_reported_in_text_and_in_json() {
     for part in [
         "read-out-of-bounds",
         "table",
-        "read-out-of-bounds.cvma:29",
+        "read-out-of-bounds.cvma:30",
         "q_read",
         "sum",
         "main",
@@ -148,7 +148,7 @@ fn a_fault_is_reported_in_text_and_in_json() {
     let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(report["version"], 1);
     assert_eq!(report["code"], "read-out-of-bounds");
-    assert_eq!(report["source"]["line"], 29);
+    assert_eq!(report["source"]["line"], 30);
     assert_eq!(report["access"]["symbol"]["name"], "table");
     assert_eq!(report["exit_status"], status(&output));
 }

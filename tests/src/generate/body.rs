@@ -1,6 +1,7 @@
 //! The body of one function: instructions that keep the operand stack in order on every path.
 
 use cvm_spec::codec::shortest_push;
+use cvm_spec::fault::FaultGroup;
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::{Effect, Flow, Opcode, OperandKind, ROWS};
 use cvm_spec::pointer::{ShortPointer, Tag};
@@ -318,7 +319,7 @@ impl Writer<'_> {
                 self.local_access(Opcode::IReadA, object);
                 self.depth += 1;
             }
-            1 => self.pointer(),
+            1 => self.pointer(None),
             _ => {
                 let value = self.random.cell();
                 self.constant(value);
@@ -326,8 +327,8 @@ impl Writer<'_> {
         }
     }
 
-    fn pointer(&mut self) {
-        let pointer = self.address(None);
+    fn pointer(&mut self, write: Option<bool>) {
+        let pointer = self.address(write);
         self.emit(Opcode::PushA, Operand::Number(u64::from(pointer.0)));
         self.depth += 1;
     }
@@ -336,21 +337,24 @@ impl Writer<'_> {
     fn address(&mut self, write: Option<bool>) -> ShortPointer {
         let at =
             |tag, offset| ShortPointer::new(tag, offset).expect("generated segments are small");
+        // Mostly with room behind it.
+        let room = if self.random.one_in(8) { 0 } else { 16 };
+        let below = |size: u32| u64::from(size.saturating_sub(room)) + 1;
         match self.random.below(5) {
             0 | 1 if !self.body.objects.is_empty() => {
                 let (offset, _) = self.random.pick(&self.body.objects);
                 at(Tag::Local, offset)
             }
             2 if write != Some(true) || self.random.one_in(8) => {
-                let offset = self.random.below(u64::from(self.around.data_size) + 1);
+                let offset = self.random.below(below(self.around.data_size));
                 at(Tag::Data, offset as u32)
             }
-            3 if self.around.heap.1 > 0 => {
-                let offset = self.random.below(u64::from(self.around.heap.1) + 1);
+            3 if self.around.heap.0 > 0 => {
+                let offset = self.random.below(below(self.around.heap.0));
                 at(Tag::Heap, offset as u32)
             }
             _ => {
-                let offset = self.random.below(u64::from(self.around.bss_size) + 1);
+                let offset = self.random.below(below(self.around.bss_size));
                 at(Tag::Bss, offset as u32)
             }
         }
@@ -376,7 +380,11 @@ impl Writer<'_> {
                 row.opcode,
                 Opcode::Land | Opcode::Declare | Opcode::Brk | Opcode::CallXi
             );
-            let rare = matches!(row.opcode, Opcode::PtrToHost | Opcode::PtrFromHost);
+            // Most of these fault on random operands, and a program that faults at once shows little.
+            let bulk = [Opcode::MemCopy, Opcode::MemFill, Opcode::MemCompare];
+            let rare = matches!(row.opcode, Opcode::PtrToHost | Opcode::PtrFromHost)
+                || bulk.contains(&row.opcode)
+                || row.faults.contains(&FaultGroup::Conversion);
             if row.flow == Flow::Next && !unwanted && (!rare || self.random.one_in(20)) {
                 break row;
             }
@@ -410,7 +418,16 @@ impl Writer<'_> {
                 };
             }
             if row.opcode == Opcode::PushA {
-                return self.pointer();
+                return self.pointer(None);
+            }
+            let divides = [FaultGroup::Divide, FaultGroup::DivideUnsigned];
+            let is_division = row.faults.iter().any(|group| divides.contains(group));
+            if is_division && !self.random.one_in(8) {
+                let divisor = self.random.range(1, 12);
+                self.constant(divisor);
+                self.op(Opcode::Swap);
+                self.op(Opcode::Drop);
+                self.depth -= 1;
             }
             self.op(row.opcode);
             self.depth = self.depth - pops + pushes;
@@ -439,7 +456,7 @@ impl Writer<'_> {
             return self.constant_access(opcode, access.write);
         }
         if !access.immediate {
-            self.pointer();
+            self.pointer(Some(access.write));
         }
         if access.indexed {
             let offset = match self.random.below(8) {
