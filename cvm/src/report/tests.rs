@@ -186,6 +186,50 @@ fn json_is_one_line_with_large_numbers_as_strings() {
     assert_eq!(value["backtrace"][1]["function"], "main");
 }
 
+const SPEC: &str = include_str!("../../../spec/fault-json.md");
+
+/// All names of fields, but those of a map with free names.
+fn field_names(value: &serde_json::Value, names: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                names.push(name.clone());
+                if name != "details" {
+                    field_names(value, names);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| field_names(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_in_the_spec_and_the_example_is_true() {
+    let image = image();
+    let reporter = Reporter::new().image(&image);
+    let fault = fault(FaultCode::WriteOutOfBounds, Pointer::new(Tag::Bss, 68));
+    let json = reporter.fault_json(&fault);
+    assert!(SPEC.contains(&json), "the example should be\n{json}");
+
+    let mut rich = fault;
+    rich.omitted = Some((1, 7));
+    rich.types = Some([(1, 2, 3); 2]);
+    let mut problem = Problem::new("missing-import", "message").detail("found", "x");
+    problem.instruction = Some(10);
+    let mut names = Vec::new();
+    for json in [reporter.fault_json(&rich), reporter.problem_json(&problem)] {
+        let value: serde_json::Value = serde_json::from_str(&json).expect("is JSON");
+        field_names(&value, &mut names);
+    }
+    for name in names {
+        assert!(
+            SPEC.contains(&format!("`{name}`")),
+            "{name} is not in the spec"
+        );
+    }
+}
+
 fn any_reference() -> impl Strategy<Value = StringRef> {
     (0..60u32, 0..60u32).prop_map(|(offset, length)| StringRef { offset, length })
 }
