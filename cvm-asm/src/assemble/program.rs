@@ -1,0 +1,540 @@
+//! What a program has beside code and data: entry, heap, imports, exports, types.
+
+use cvm_spec::foreign::Signature;
+use cvm_spec::host::{HOST_FUNCTIONS, host_function};
+use cvm_spec::image::{FunctionType, IMPORT_LEAF, Import, ImportKind, StringRef, Type};
+use cvm_spec::limits::HEAP_MAX;
+use cvm_spec::pointer::HEAP_PAGE;
+use rustc_hash::FxHashMap;
+
+use crate::diagnostic::{Diagnostic, DiagnosticCode as Code, Span};
+use crate::suggest;
+
+use super::Assembler;
+use super::cursor::Cursor;
+use super::expression::Term;
+use super::function::Arguments;
+use super::names::{Definition, Name};
+use super::place::Place;
+use super::report::Reported;
+
+/// Longest name of a module or library in bytes (`spec/format.md`).
+const MODULE_MAX: usize = 1024;
+
+/// The image's string pool, each string once.
+#[derive(Default)]
+pub(super) struct Strings {
+    pub(super) bytes: Vec<u8>,
+    known: FxHashMap<Vec<u8>, StringRef>,
+}
+
+impl Strings {
+    /// The place of a string in the pool.
+    pub(super) fn add(&mut self, text: &[u8]) -> StringRef {
+        if let Some(known) = self.known.get(text) {
+            return *known;
+        }
+        let reference = StringRef {
+            offset: self.bytes.len() as u32,
+            length: text.len() as u32,
+        };
+        self.bytes.extend_from_slice(text);
+        self.known.insert(text.to_vec(), reference);
+        reference
+    }
+}
+
+/// The types section.
+#[derive(Default)]
+pub(super) struct Types {
+    pub(super) list: Vec<Type>,
+    known: FxHashMap<Type, u32>,
+}
+
+impl Types {
+    /// Index of a function type.
+    #[inline]
+    pub(super) fn function(&mut self, args: u16, results: u16, brand: u32) -> u32 {
+        self.intern(Type::Function(FunctionType {
+            args,
+            results,
+            brand,
+        }))
+    }
+
+    fn intern(&mut self, ty: Type) -> u32 {
+        let list = &mut self.list;
+        *self.known.entry(ty).or_insert_with(|| {
+            list.push(ty);
+            list.len() as u32 - 1
+        })
+    }
+}
+
+/// A name that a directive refers to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) name: Name,
+    pub(super) place: Place,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub(super) struct ExportDirective {
+    pub(super) what: Named,
+    /// The name that others see.
+    pub(super) exported: String,
+}
+
+/// An assertion that is checked when everything is known.
+#[derive(Clone, Debug)]
+pub(super) struct Assertion {
+    pub(super) term: Term,
+    pub(super) span: Span,
+    pub(super) expansion: u32,
+    pub(super) text: String,
+}
+
+/// What directives say about the program.
+#[derive(Default)]
+pub(super) struct Program {
+    pub(super) entry: Option<Named>,
+    pub(super) heap: Option<(u64, u64, Span)>,
+    pub(super) initialisers: Vec<Named>,
+    pub(super) exports: Vec<ExportDirective>,
+    pub(super) imports: Vec<Import>,
+    /// Names and places of the imports.
+    pub(super) import_names: Vec<Named>,
+    pub(super) assertions: Vec<Assertion>,
+    pub(super) strings: Strings,
+}
+
+impl Assembler<'_> {
+    fn named(&mut self, c: &mut Cursor<'_>, what: &str) -> Result<Named, Reported> {
+        let (name, place) = self.name_operand(c, what)?;
+        Ok(Named { name, place })
+    }
+
+    /// `.entry NAME`.
+    pub(super) fn entry(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let entry = self.named(c, "a function's name")?;
+        if let Some(first) = self.program.entry {
+            let span = self.place_span(entry.place);
+            let first = self.place_span(first.place);
+            let message = "the program has two entries";
+            let diagnostic = Diagnostic::new(Code::DuplicateName, span, message);
+            return Err(self.report(diagnostic.also(first, "the first is here")));
+        }
+        self.program.entry = Some(entry);
+        Ok(())
+    }
+
+    /// `.init NAME`.
+    pub(super) fn init(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let init = self.named(c, "a function's name")?;
+        self.program.initialisers.push(init);
+        Ok(())
+    }
+
+    /// `.export NAME [as "other"]`.
+    pub(super) fn export(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let what = self.named(c, "the name of a function or object")?;
+        let mut exported = self.names.text(what.name).to_owned();
+        if !c.at_end() {
+            self.keyword(c, b"as", "`as` and the name that others see")?;
+            c.skip_blanks();
+            let start = c.at;
+            exported = self.text_operand(c, "the name that others see, in quotes")?;
+            self.check_outside_name(c, start, &exported)?;
+        }
+        self.program
+            .exports
+            .push(ExportDirective { what, exported });
+        Ok(())
+    }
+
+    /// Checks a name that other modules see.
+    fn check_outside_name(
+        &mut self,
+        c: &Cursor<'_>,
+        start: usize,
+        name: &str,
+    ) -> Result<(), Reported> {
+        if !name.is_empty() && name.len() <= 4096 && !name.chars().any(char::is_control) {
+            return Ok(());
+        }
+        let span = self.span(c, start, c.at);
+        let message = "a name has 1 to 4096 bytes and no control characters";
+        Err(self.error(Code::OutOfRange, span, message))
+    }
+
+    fn keyword(&mut self, c: &mut Cursor<'_>, word: &[u8], what: &str) -> Result<(), Reported> {
+        c.skip_blanks();
+        let start = c.at;
+        if c.word() == word {
+            return Ok(());
+        }
+        c.at = start;
+        Err(self.expected(c, what))
+    }
+
+    fn take_keyword(&mut self, c: &mut Cursor<'_>, word: &[u8]) -> bool {
+        c.skip_blanks();
+        let start = c.at;
+        let found = c.word() == word;
+        if !found {
+            c.at = start;
+        }
+        found
+    }
+
+    /// `.heap FIRST[, LARGEST]`.
+    pub(super) fn heap(&mut self, c: &mut Cursor<'_>, start: usize) -> Result<(), Reported> {
+        c.skip_blanks();
+        let at = c.at;
+        let first = self.constant(c)?;
+        let largest = if c.take(b',') { self.constant(c)? } else { 0 };
+        let span = self.span_from(c, at);
+        let whole = self.span_from(c, start);
+        let message = if first % HEAP_PAGE != 0 || largest % HEAP_PAGE != 0 {
+            format!("heap sizes are multiples of {}K", HEAP_PAGE / 1024)
+        } else if first > HEAP_MAX || largest > HEAP_MAX {
+            format!("a heap has at most {}G", HEAP_MAX >> 30)
+        } else if largest != 0 && first > largest {
+            "the heap's first size is above its largest".to_owned()
+        } else if let Some((_, _, first)) = self.program.heap {
+            let message = "the program has two heaps";
+            let diagnostic = Diagnostic::new(Code::DuplicateName, whole, message);
+            return Err(self.report(diagnostic.also(first, "the first is here")));
+        } else {
+            self.program.heap = Some((first, largest, whole));
+            return Ok(());
+        };
+        Err(self.error(Code::OutOfRange, span, message))
+    }
+
+    /// Defines an import, whose type is known.
+    fn add_import(&mut self, named: Named, import: Import) -> Result<(), Reported> {
+        let index = self.program.imports.len() as u32;
+        self.define_word(named.name, Definition::Import(index), named.place)?;
+        self.program.imports.push(import);
+        self.program.import_names.push(named);
+        Ok(())
+    }
+
+    /// `.host ns.name (args) [-> results]`.
+    pub(super) fn host(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let named = self.named(c, "a host function's name, such as sys.write")?;
+        let header = self.arity(c);
+        let text = self.names.text(named.name).to_owned();
+        let span = self.place_span(named.place);
+        let Some((module, name)) = text.rsplit_once('.') else {
+            self.poison(named.name, named.place);
+            return Err(self.unknown_host(&text, span));
+        };
+        let known = host_function(&text).filter(|_| module == "sys");
+        if module == "sys" && known.is_none() {
+            self.poison(named.name, named.place);
+            return Err(self.unknown_host(&text, span));
+        }
+        let (args, results) = match (&header, known) {
+            (_, Some(known)) => (known.args.len() as u16, known.results.len() as u16),
+            (Ok((args, results)), None) => (args.count, *results),
+            (Err(_), None) => (0, 0),
+        };
+        let type_index = self.types.function(args, results, 0);
+        let module = self.program.strings.add(module.as_bytes());
+        let name = self.program.strings.add(name.as_bytes());
+        let import = Import {
+            kind: ImportKind::Host,
+            flags: 0,
+            type_index,
+            module,
+            name,
+        };
+        self.add_import(named, import)?;
+        let (given, given_results) = header?;
+        if given.count != args || given_results != results {
+            let message = format!(
+                "`{text}` has {} and {}, not {} and {}",
+                counted(args, "argument"),
+                counted(results, "result"),
+                given.count,
+                given_results
+            );
+            let declaration = known.map(|known| {
+                let arrow = if results > 0 {
+                    format!(" -> {results}")
+                } else {
+                    String::new()
+                };
+                format!("write `.host {text} ({}){arrow}`", known.args.join(", "))
+            });
+            let diagnostic = Diagnostic::new(Code::ArityMismatch, span, message);
+            return Err(self.report(match declaration {
+                Some(declaration) => diagnostic.help(declaration),
+                None => diagnostic,
+            }));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn unknown_host(&mut self, text: &str, span: Span) -> Reported {
+        let full: Vec<String> = HOST_FUNCTIONS
+            .iter()
+            .map(|function| format!("sys.{}", function.name))
+            .collect();
+        let candidates = full.iter().map(String::as_str);
+        let dotted = format!("sys.{text}");
+        let closest = candidates
+            .clone()
+            .find(|name| **name == dotted)
+            .or_else(|| suggest::closest(text, candidates));
+        let message = if text.contains('.') {
+            format!("there is no host function `{text}`")
+        } else {
+            format!("`{text}` has no namespace; a host function is written `sys.name`")
+        };
+        let diagnostic = Diagnostic::new(Code::UnknownHostFunction, span, message);
+        self.report(match closest {
+            Some(closest) => diagnostic
+                .help(format!("did you mean `{closest}`?"))
+                .fix(span, closest),
+            None => diagnostic.note("spec/host.md lists the host functions"),
+        })
+    }
+
+    /// `.import "module" name (args) [-> results] [as alias]`.
+    pub(super) fn import(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        c.skip_blanks();
+        let at = c.at;
+        let module = self.text_operand(c, "the module's name in quotes")?;
+        let module_span = self.span(c, at, c.at);
+        let mut named = self.named(c, "the name of the module's function")?;
+        let name = self.names.text(named.name).to_owned();
+        let header = self.arity(c).and_then(|header| {
+            if self.take_keyword(c, b"as") {
+                named = self.named(c, "the name that it has here")?;
+            }
+            Ok(header)
+        });
+        let (args, results) = match &header {
+            Ok((args, results)) => (args.count, *results),
+            Err(_) => (0, 0),
+        };
+        let type_index = self.types.function(args, results, 0);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-' | '/');
+        let bad_part = |part: &str| matches!(part, "" | "." | "..");
+        let sound = module.len() <= MODULE_MAX
+            && module.chars().all(plain)
+            && !module.split('/').any(bad_part);
+        let import = Import {
+            kind: ImportKind::Module,
+            flags: 0,
+            type_index,
+            module: self.program.strings.add(module.as_bytes()),
+            name: self.program.strings.add(name.as_bytes()),
+        };
+        self.add_import(named, import)?;
+        header?;
+        if !sound {
+            let message = "a module's name is letters, digits and `_ . + -`, parts joined by `/`";
+            return Err(self.error(Code::OutOfRange, module_span, message));
+        }
+        Ok(())
+    }
+
+    /// `.foreign "library" name signature [as alias] [leaf]`.
+    pub(super) fn foreign(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        c.skip_blanks();
+        let at = c.at;
+        let library = self.text_operand(c, "the library's name in quotes")?;
+        let library_span = self.span(c, at, c.at);
+        let mut named = self.named(c, "the name of the C function")?;
+        let name = self.names.text(named.name).to_owned();
+        let signature = self.signature(c);
+        let (signature, mut failed) = match signature {
+            Ok(signature) => (signature, None),
+            Err(reported) => {
+                c.skip_rest();
+                (empty_signature(), Some(reported))
+            }
+        };
+        let mut flags = 0;
+        if failed.is_none() {
+            if self.take_keyword(c, b"as") {
+                match self.named(c, "the name that it has here") {
+                    Ok(alias) => named = alias,
+                    Err(reported) => failed = Some(reported),
+                }
+            }
+            if failed.is_none() && self.take_keyword(c, b"leaf") {
+                flags = IMPORT_LEAF;
+            }
+        }
+        let type_index = self.foreign_type(&signature);
+        let sound = !library.is_empty()
+            && library.len() <= MODULE_MAX
+            && !library.chars().any(char::is_control)
+            && !library.split(['/', '\\']).any(|part| part == "..");
+        let import = Import {
+            kind: ImportKind::Foreign,
+            flags,
+            type_index,
+            module: self.program.strings.add(library.as_bytes()),
+            name: self.program.strings.add(name.as_bytes()),
+        };
+        self.add_import(named, import)?;
+        if let Some(reported) = failed {
+            return Err(reported);
+        }
+        if !sound {
+            let message = "a library's name is a file name or a path without `..`";
+            return Err(self.error(Code::OutOfRange, library_span, message));
+        }
+        Ok(())
+    }
+
+    /// Reads the signature of a C function.
+    fn signature(&mut self, c: &mut Cursor<'_>) -> Result<Signature, Reported> {
+        c.skip_blanks();
+        let rest = statement_text(c);
+        match Signature::parse_prefix(rest) {
+            Ok((signature, length)) => {
+                c.at += length;
+                Ok(signature)
+            }
+            Err(error) => {
+                let start = c.at + error.offset.min(rest.len());
+                let span = self.span(c, start, start + error.length.max(1));
+                let message = format!("expected {}, found {}", error.expected, error.found);
+                let diagnostic = Diagnostic::new(Code::WrongOperand, span, message);
+                let word = rest.get(error.offset..error.offset + error.length);
+                let types = cvm_spec::foreign::Scalar::ALL
+                    .iter()
+                    .map(|scalar| scalar.name())
+                    .chain(["void", "ptr", "cstr", "const", "fn"]);
+                let closest = word.and_then(|word| suggest::closest(word, types));
+                Err(self.report(match closest {
+                    Some(closest) => diagnostic
+                        .help(format!("did you mean `{closest}`?"))
+                        .fix(span, closest),
+                    None => diagnostic,
+                }))
+            }
+        }
+    }
+
+    fn foreign_type(&mut self, signature: &Signature) -> u32 {
+        let (args, results) = signature.arity();
+        let signature = self.program.strings.add(signature.to_string().as_bytes());
+        self.types.intern(Type::Foreign {
+            args,
+            results,
+            signature,
+        })
+    }
+
+    /// `.type NAME (args) [-> results] [, brand N]`, or with a signature of C types a foreign type.
+    pub(super) fn type_directive(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let named = self.named(c, "the type's name")?;
+        c.skip_blanks();
+        let index = if is_signature(statement_text(c)) {
+            self.signature(c)
+                .map(|signature| self.foreign_type(&signature))
+        } else {
+            self.function_type(c)
+        };
+        match index {
+            Ok(index) => self.define(named.name, Definition::Type(index), named.place),
+            Err(reported) => {
+                self.poison(named.name, named.place);
+                Err(reported)
+            }
+        }
+    }
+
+    fn function_type(&mut self, c: &mut Cursor<'_>) -> Result<u32, Reported> {
+        let (args, results) = self.arity(c)?;
+        let brand = self.brand(c)?;
+        Ok(self.types.function(args.count, results, brand))
+    }
+
+    /// Reads `, brand N` if it comes next.
+    pub(super) fn brand(&mut self, c: &mut Cursor<'_>) -> Result<u32, Reported> {
+        if !c.take(b',') {
+            return Ok(0);
+        }
+        self.keyword(c, b"brand", "`brand` and a number")?;
+        c.skip_blanks();
+        let start = c.at;
+        let brand = self.constant(c)?;
+        u32::try_from(brand).map_err(|_| {
+            let span = self.span_from(c, start);
+            let message = format!("the brand {} does not fit 32 bits", brand as i64);
+            self.error(Code::OutOfRange, span, message)
+        })
+    }
+
+    /// Reads a function's arguments, results and brand.
+    pub(super) fn function_header(
+        &mut self,
+        c: &mut Cursor<'_>,
+    ) -> Result<(Arguments, u16, u32), Reported> {
+        let (arguments, results) = self.arity(c)?;
+        let brand = self.brand(c)?;
+        Ok((arguments, results, brand))
+    }
+}
+
+/// The rest of the statement; a comment begins at `;`, which no signature has.
+fn statement_text<'t>(c: &Cursor<'t>) -> &'t str {
+    let rest = c.text.get(c.at..).unwrap_or_default();
+    let end = rest
+        .iter()
+        .position(|byte| super::cursor::ends_statement(*byte));
+    let rest = &rest[..end.unwrap_or(rest.len())];
+    match std::str::from_utf8(rest) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
+    }
+}
+
+/// Whether the header of a `.type` has C types: a result that is a word, or arguments that all begin with a type.
+fn is_signature(text: &str) -> bool {
+    let begins = |text: &str| {
+        let text = text.trim_start();
+        let word = text.split(|c: char| !c.is_ascii_alphanumeric()).next();
+        text.starts_with('{')
+            || word.is_some_and(|word| {
+                let scalars = cvm_spec::foreign::Scalar::ALL.iter();
+                matches!(word, "void" | "ptr" | "cstr" | "const" | "fn")
+                    || scalars.map(|scalar| scalar.name()).any(|name| name == word)
+            })
+    };
+    let (args, result) = match text.rsplit_once("->") {
+        Some((args, result)) => (args, Some(result)),
+        None => (text, None),
+    };
+    match (result, args.trim_start().strip_prefix('(')) {
+        (Some(result), _) if begins(result) => true,
+        (None, Some(args)) => begins(args),
+        _ => false,
+    }
+}
+
+fn empty_signature() -> Signature {
+    Signature {
+        args: Vec::new(),
+        fixed: None,
+        result: cvm_spec::foreign::ForeignType::Void,
+        owner: None,
+    }
+}
+
+/// A count with its noun.
+fn counted(count: u16, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

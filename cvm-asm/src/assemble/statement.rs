@@ -1,0 +1,350 @@
+//! One statement: labels, then an instruction, a directive, a constant or a macro call.
+
+use cvm_spec::pointer::Tag;
+
+use crate::diagnostic::{Diagnostic, DiagnosticCode as Code};
+use crate::listing::ListingEntry;
+use crate::suggest;
+
+use super::cursor::Cursor;
+use super::input::Pending;
+use super::names::Name;
+use super::report::Reported;
+use super::words::{DIRECTIVES, Directive, Word, mnemonics};
+use super::{Assembler, Section};
+
+impl Assembler<'_> {
+    /// Reads one statement. Behind it the cursor stands somewhere in the statement's line.
+    #[inline]
+    pub(super) fn statement(&mut self, c: &mut Cursor<'_>) {
+        c.skip_blanks();
+        if c.here_ends() {
+            return;
+        }
+        if self.options.listing {
+            self.listed_statement(c);
+        } else {
+            self.plain_statement(c);
+        }
+    }
+
+    fn listed_statement(&mut self, c: &mut Cursor<'_>) {
+        let start = c.at;
+        let before = self.current_offset();
+        let section = self.section;
+        self.plain_statement(c);
+        let span = self.span_from(c, start);
+        let (segment, offset) = before;
+        let size = if section == self.section {
+            self.current_offset().1.saturating_sub(offset)
+        } else {
+            0
+        };
+        self.listing.push(ListingEntry {
+            span,
+            segment,
+            offset,
+            size,
+            depth: self.depth,
+        });
+    }
+
+    /// Segment and offset of what comes next.
+    fn current_offset(&self) -> (Tag, u32) {
+        match self.section {
+            Section::Text | Section::Structure => (Tag::Text, self.text.len() as u32),
+            Section::Data => (Tag::Data, self.data.len() as u32),
+            Section::Bss => (Tag::Bss, self.bss.size() as u32),
+        }
+    }
+
+    #[inline]
+    fn plain_statement(&mut self, c: &mut Cursor<'_>) {
+        loop {
+            let start = c.at;
+            let word = c.word();
+            if word.is_empty() {
+                self.stray(c);
+                return;
+            }
+            if c.peek() == b':' && c.at < c.text.len() {
+                self.label(c, word, start);
+                c.at += 1;
+                if c.at_end() {
+                    return;
+                }
+                continue;
+            }
+            let name = self.names.intern(word);
+            let result = match self.words.get(name) {
+                Word::Mnemonic(mnemonic) => self.instruction(c, mnemonic, start),
+                Word::Directive(directive) => self.directive(c, directive, start),
+                Word::Reserved | Word::Other => self.other(c, name, start),
+            };
+            if result.is_ok() && !c.at_end() {
+                self.extra(c);
+            }
+            return;
+        }
+    }
+
+    /// A constant definition or a macro call.
+    #[inline(never)]
+    fn other(&mut self, c: &mut Cursor<'_>, name: Name, start: usize) -> Result<(), Reported> {
+        c.skip_blanks();
+        if c.peek() == b'=' && c.peek_at(1) != b'=' {
+            c.at += 1;
+            let place = self.place(c, start);
+            return self.constant_definition(c, name, place);
+        }
+        if self.macros.contains_key(&name) {
+            return self.macro_call(c, name, start);
+        }
+        Err(self.unknown_statement(c, name, start))
+    }
+
+    #[cold]
+    fn unknown_statement(&mut self, c: &mut Cursor<'_>, name: Name, start: usize) -> Reported {
+        // What would have been here is not known, so nothing is said about what follows.
+        self.function.reachable = true;
+        self.function.data_cells = 0;
+        let text = self.names.text(name).to_owned();
+        let span = self.files.token(c.position(start));
+        if text.starts_with('.') {
+            let message = format!("there is no directive `{text}`");
+            let diagnostic = Diagnostic::new(Code::UnknownDirective, span, message);
+            let directives = DIRECTIVES.iter().map(|(_, word)| *word);
+            let diagnostic = match suggest::closest(&text, directives) {
+                Some(closest) => diagnostic
+                    .help(format!("did you mean `{closest}`?"))
+                    .fix(span, closest),
+                None if c.at_end() => {
+                    diagnostic.help(format!("a label is written with a colon: `{text}:`"))
+                }
+                None => diagnostic,
+            };
+            return self.report(diagnostic);
+        }
+        let message = format!("there is no instruction or macro `{text}`");
+        let diagnostic = Diagnostic::new(Code::UnknownMnemonic, span, message);
+        let mut macros: Vec<String> = self
+            .macros
+            .keys()
+            .map(|name| self.names.text(*name).to_owned())
+            .collect();
+        macros.sort_unstable();
+        let candidates = mnemonics().chain(macros.iter().map(String::as_str));
+        let dotted = format!(".{text}");
+        let is_directive = DIRECTIVES.iter().any(|(_, word)| *word == dotted);
+        let closest = suggest::closest(&text, candidates).map(str::to_owned);
+        let diagnostic = match closest {
+            _ if is_directive => diagnostic
+                .help(format!("the directive is written `{dotted}`"))
+                .fix(span, dotted),
+            Some(closest) => diagnostic
+                .help(format!("did you mean `{closest}`?"))
+                .fix(span, closest),
+            None if c.at_end() => {
+                diagnostic.help(format!("a label is written with a colon: `{text}:`"))
+            }
+            None => diagnostic,
+        };
+        self.report(diagnostic)
+    }
+
+    /// Something that begins no statement.
+    #[cold]
+    fn stray(&mut self, c: &Cursor<'_>) {
+        if c.peek() == b'%' && c.peek_at(1) == b'%' {
+            let span = self.next_span(c);
+            let message = "`%%` labels belong to a macro or repetition";
+            self.error(Code::UnexpectedToken, span, message);
+            return;
+        }
+        self.expected(c, "an instruction, a directive or a label");
+    }
+
+    /// Something behind a complete statement.
+    #[cold]
+    fn extra(&mut self, c: &Cursor<'_>) {
+        let found = self.found(c);
+        let span = self.next_span(c);
+        let byte = c.peek();
+        if matches!(byte, b'#' | b'`' | b'\\') || !byte.is_ascii() {
+            self.bad_character(c);
+            return;
+        }
+        let message = format!("the statement is complete, but {found} follows");
+        let diagnostic = Diagnostic::new(Code::ExtraOperand, span, message).at("not expected here");
+        self.report(match byte {
+            b'/' => diagnostic.help("comments begin with `;`"),
+            _ => diagnostic.help("statements end with their line; comments begin with `;`"),
+        });
+    }
+
+    fn directive(
+        &mut self,
+        c: &mut Cursor<'_>,
+        directive: Directive,
+        start: usize,
+    ) -> Result<(), Reported> {
+        match directive {
+            Directive::Byte => self.numbers(c, 1, start),
+            Directive::Word => self.numbers(c, 2, start),
+            Directive::Dword => self.numbers(c, 4, start),
+            Directive::Quad => self.numbers(c, 8, start),
+            Directive::Float => self.floats(c, false, start),
+            Directive::Single => self.floats(c, true, start),
+            Directive::Ascii => self.ascii(c, false, start),
+            Directive::Asciiz => self.ascii(c, true, start),
+            Directive::Reserve => self.reserve(c, start),
+            Directive::Align => self.align(c, start),
+            Directive::Incbin => self.incbin(c, start),
+            Directive::Text => self.section(c, Section::Text, start),
+            Directive::Data => self.section(c, Section::Data, start),
+            Directive::Bss => self.section(c, Section::Bss, start),
+            Directive::Func => self.func(c, start),
+            Directive::End => self.end(c, start),
+            Directive::Struct => self.structure(c, start),
+            Directive::Equ => self.equ(c),
+            Directive::Entry => self.entry(c),
+            Directive::Init => self.init(c),
+            Directive::Export => self.export(c),
+            Directive::Import => self.import(c),
+            Directive::Host => self.host(c),
+            Directive::Foreign => self.foreign(c),
+            Directive::Type => self.type_directive(c),
+            Directive::Heap => self.heap(c, start),
+            Directive::Macro => self.macro_directive(c, start),
+            Directive::Repeat => self.repeat(c, start),
+            Directive::EndMacro => Err(self.unmatched(c, start, ".macro")),
+            Directive::EndRepeat => Err(self.unmatched(c, start, ".repeat")),
+            Directive::Include => self.include(c),
+            Directive::If => self.if_directive(c, start),
+            Directive::IfDefined => self.if_defined_directive(c, start, true),
+            Directive::IfUndefined => self.if_defined_directive(c, start, false),
+            Directive::ElseIf => self.else_if_directive(c, start),
+            Directive::Else => self.else_directive(c, start),
+            Directive::EndIf => self.end_if_directive(c, start),
+            Directive::Error => self.message(c, start, Code::UserError),
+            Directive::Warning => self.message(c, start, Code::UserWarning),
+            Directive::Assert => self.assert(c, start),
+            Directive::Exact => {
+                let span = self.span_from(c, start);
+                let message = "`.exact 1` must be the first statement of the only source";
+                Err(self.error(Code::MisplacedStatement, span, message))
+            }
+        }
+    }
+
+    fn section(&mut self, c: &Cursor<'_>, section: Section, start: usize) -> Result<(), Reported> {
+        if self.section == Section::Structure {
+            let span = self.span_from(c, start);
+            let message = "a section cannot begin inside .struct";
+            return Err(self.error(Code::MisplacedStatement, span, message));
+        }
+        self.section = section;
+        self.misplaced = false;
+        Ok(())
+    }
+
+    /// `.equ NAME, EXPR`.
+    fn equ(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        let (name, place) = self.name_operand(c, "the constant's name")?;
+        if !c.take(b',') {
+            self.poison(name, place);
+            return Err(self.expected(c, "`,` and a value"));
+        }
+        self.constant_definition(c, name, place)
+    }
+
+    /// Reads a name that a directive defines or refers to.
+    pub(super) fn name_operand(
+        &mut self,
+        c: &mut Cursor<'_>,
+        what: &str,
+    ) -> Result<(Name, super::place::Place), Reported> {
+        c.skip_blanks();
+        let start = c.at;
+        let word = c.word();
+        if word.is_empty() {
+            return Err(self.expected(c, what));
+        }
+        let place = self.place(c, start);
+        if word[0] == b'.' {
+            let text = String::from_utf8_lossy(word).into_owned();
+            let span = self.span(c, start, c.at);
+            let message =
+                format!("expected {what}, found `{text}`; global names have no dot in front");
+            return Err(self.error(Code::UnexpectedToken, span, message));
+        }
+        Ok((self.names.intern(word), place))
+    }
+
+    /// `.include "file"`.
+    fn include(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
+        c.skip_blanks();
+        let start = c.at;
+        let name = self.text_operand(c, "the file's name in quotes")?;
+        let span = self.span(c, start, c.at);
+        match self.included_file(&name) {
+            Ok(Some((source, file, base))) => {
+                self.pending = Some(Pending::File {
+                    source,
+                    file,
+                    base,
+                    span,
+                });
+                Ok(())
+            }
+            Ok(None) => {
+                let message = "the sources are larger than 4 GiB together";
+                Err(self.error(Code::TooLarge, span, message))
+            }
+            Err(tried) => Err(self.file_not_found(span, &name, tried)),
+        }
+    }
+
+    #[cold]
+    pub(super) fn file_not_found(
+        &mut self,
+        span: crate::diagnostic::Span,
+        name: &str,
+        tried: Vec<String>,
+    ) -> Reported {
+        let message = format!("the file `{name}` cannot be read");
+        let mut diagnostic = Diagnostic::new(Code::FileNotFound, span, message);
+        diagnostic.notes = tried;
+        self.report(diagnostic)
+    }
+
+    /// `.error "text"` and `.warning "text"`.
+    fn message(&mut self, c: &mut Cursor<'_>, start: usize, code: Code) -> Result<(), Reported> {
+        let text = self.text_operand(c, "a message in quotes")?;
+        let span = self.span_from(c, start);
+        self.error(code, span, text);
+        Ok(())
+    }
+
+    /// `.assert EXPR, "text"`; an expression over names that come later is checked at the end.
+    fn assert(&mut self, c: &mut Cursor<'_>, start: usize) -> Result<(), Reported> {
+        let term = self.expression(c)?;
+        let end = c.at;
+        let text = if c.take(b',') {
+            self.text_operand(c, "a message in quotes")?
+        } else {
+            let expression = &c.text[start..end];
+            let expression = String::from_utf8_lossy(expression);
+            let expression = expression.trim_start_matches(".assert").trim();
+            format!("the assertion {expression} does not hold")
+        };
+        let span = self.span_from(c, start);
+        self.program.assertions.push(super::program::Assertion {
+            term,
+            span,
+            expansion: self.expansion,
+            text,
+        });
+        Ok(())
+    }
+}
