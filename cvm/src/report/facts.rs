@@ -2,6 +2,7 @@
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::isa::Opcode;
+use cvm_spec::limits::HEAP_MAX;
 use cvm_spec::pointer::{HEAP_PAGE, OFFSET_BITS, Pointer, Tag};
 
 use super::names::{Names, Near, Place};
@@ -255,7 +256,7 @@ const POINTERS: [&str; 9] = [
 fn operands(fault: &Fault, names: Names<'_>) -> Vec<Operand> {
     let note = |name: &str, value: u64| {
         let is_compared = fault.opcode == Some(Opcode::MemCompare) && matches!(name, "a" | "b");
-        if POINTERS.contains(&name) || is_compared {
+        if POINTERS.contains(&name) || is_compared || is_like_pointer(name, value) {
             return Some(pointer_note(Pointer(value), names));
         }
         if fault.code != FaultCode::InvalidConversion {
@@ -273,6 +274,13 @@ fn operands(fault: &Fault, names: Names<'_>) -> Vec<Operand> {
         note: note(name, value),
     };
     fault.operands.iter().map(operand).collect()
+}
+
+/// Whether an argument of an embedder's host function, which has no name, can be a pointer into a segment.
+fn is_like_pointer(name: &str, value: u64) -> bool {
+    let pointer = Pointer(value);
+    let has_segment = !matches!(pointer.tag(), Tag::Absolute | Tag::Reserved | Tag::Upper);
+    name.starts_with("argument") && has_segment && pointer.offset() <= HEAP_MAX
 }
 
 /// `b:0x40, `table`+8`.

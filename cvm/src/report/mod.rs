@@ -9,7 +9,7 @@
 //!
 //! let error = cvm::verify::load(b"not an image").unwrap_err();
 //! let text = Reporter::new().problem_text(&Problem::from(&error));
-//! assert!(text.starts_with("error: not a CVM image [truncated-header]"));
+//! assert!(text.starts_with("error: not a CVM image [bad-magic]"));
 //! ```
 
 mod escape;

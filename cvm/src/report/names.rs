@@ -284,10 +284,19 @@ impl<'a> Names<'a> {
     }
 
     fn jump_target(self, next: usize, distance: i32) -> String {
-        match (next as i64).checked_add(distance.into()) {
-            Some(target) if target >= 0 => format!("t:{target:#x}"),
-            _ => format!("{distance}"),
-        }
+        let target = (next as i64).checked_add(distance.into());
+        let Some(target) = target.and_then(|target| u32::try_from(target).ok()) else {
+            return distance.to_string();
+        };
+        self.label(target).unwrap_or_else(|| format!("t:{target:#x}"))
+    }
+
+    /// The label at a text offset.
+    fn label(self, offset: u32) -> Option<String> {
+        let pointer = ShortPointer::new(Tag::Text, offset)?;
+        let mut symbols = self.image.symbols.iter();
+        let is_it = |s: &&Symbol| s.kind == SymbolKind::Label && s.value == pointer.0;
+        self.text(symbols.find(is_it)?)
     }
 
     fn type_name(self, index: u32) -> String {

@@ -1,0 +1,330 @@
+//! Commands and flags, and what they say when they are used wrongly.
+
+use super::support::Bench;
+
+const HELLO: &str = "\
+.entry main
+.host sys.write (3) -> 1
+.data
+text:   .ascii \"hello\\n\"
+text_end:
+.text
+.func main () -> 1
+    push 1
+    push d:text
+    push text_end - text
+    call sys.write
+    drop
+    push 7
+    ret
+.end
+";
+
+/// Prints each argument on a line.
+const ARGS: &str = "\
+.entry main
+.host sys.write (3) -> 1
+.host sys.arg (3) -> 1
+.host sys.arg_count () -> 1
+.bss
+buffer: .reserve 64
+.text
+.func main ()
+    declare i
+.next:
+    i_read l:i
+    call sys.arg_count
+    i_lt
+    jz .done
+    push 1
+    push b:buffer
+    i_read l:i
+    push b:buffer
+    push 63
+    call sys.arg
+    call sys.write
+    drop
+    push 10
+    i_write b:buffer
+    push 1
+    push b:buffer
+    push 1
+    call sys.write
+    drop
+    i_read l:i
+    push 1
+    i_add
+    i_write l:i
+    jmp .next
+.done:
+    ret
+.end
+";
+
+const EXPORTS: &str = "\
+.export add
+.export divide
+.func add (a, b) -> 1
+    i_read l:a
+    i_read l:b
+    i_add
+    ret
+.end
+.func divide (a, b) -> 2
+    i_read l:a
+    i_read l:b
+    i_div
+    i_read l:a
+    i_read l:b
+    i_rem
+    ret
+.end
+";
+
+#[test]
+fn sources_and_images_run_and_main_gives_the_status() {
+    let bench = Bench::with("hello.cvma", HELLO);
+    bench
+        .cvm("run hello.cvma")
+        .exits(7)
+        .prints("hello\n")
+        .is_silent();
+    bench.cvm("hello.cvma").exits(7).prints("hello\n");
+    bench.cvm("run --engine interp hello.cvma").exits(7);
+    bench
+        .cvm_reading("run -", HELLO.as_bytes())
+        .exits(7)
+        .prints("hello\n");
+    bench
+        .cvm("run --engine jit hello.cvma")
+        .exits(64)
+        .says("no compiler")
+        .prints("");
+}
+
+#[test]
+fn a_script_names_its_interpreter() {
+    let bench = Bench::with("script", format!("#!/usr/bin/env cvm\n{HELLO}"));
+    bench.cvm("./script").exits(7).prints("hello\n").is_silent();
+    bench.cvm("run script").exits(7);
+}
+
+#[test]
+fn everything_behind_the_name_belongs_to_the_program() {
+    let bench = Bench::with("args.cvma", ARGS);
+    bench
+        .cvm("run --fuel 100000 args.cvma one --fuel 3 -- -h --help")
+        .exits(0)
+        .prints("one\n--fuel\n3\n--\n-h\n--help\n");
+    bench.cvm("run args.cvma -- x").prints("--\nx\n");
+    bench.cvm("args.cvma --version").prints("--version\n");
+    bench.cvm("run -- args.cvma x").prints("x\n");
+    bench.cvm("run args.cvma").exits(0).prints("");
+}
+
+#[test]
+fn exports_are_called_with_numbers() {
+    let bench = Bench::with("math.cvma", EXPORTS);
+    bench
+        .cvm("run --invoke add math.cvma 2 -5")
+        .exits(0)
+        .prints("-3\n");
+    bench
+        .cvm("run --invoke divide math.cvma 0x11 5")
+        .exits(0)
+        .prints("3\n2\n");
+    bench
+        .cvm("run --invoke divide math.cvma 1 0")
+        .exits(136)
+        .says("divide-by-zero");
+    bench
+        .cvm("run --invoke ad math.cvma 1 2")
+        .exits(64)
+        .says("did you mean `add`?");
+    bench
+        .cvm("run --invoke add math.cvma 1")
+        .exits(64)
+        .says("takes 2 arguments");
+    bench
+        .cvm("run --invoke add math.cvma 1 two")
+        .exits(64)
+        .says("`two` is not a number");
+    bench.cvm("run math.cvma").exits(65).says("[no-entry]");
+}
+
+#[test]
+fn wrong_flags_get_64_and_a_tip() {
+    let bench = Bench::with("hello.cvma", HELLO);
+    bench.cvm("").exits(64);
+    bench.cvm("run").exits(64).says("PROGRAM");
+    bench.cvm("verfy hello.cvma").exits(64).says("'verify'");
+    bench
+        .cvm("run --fule 3 hello.cvma")
+        .exits(64)
+        .says("'--fuel'");
+    bench.cvm("run --fuel -3 hello.cvma").exits(64);
+    bench
+        .cvm("run --fuel 3x hello.cvma")
+        .exits(64)
+        .says("whole number");
+    bench
+        .cvm("run --timeout 5 hello.cvma")
+        .exits(64)
+        .says("500ms");
+    bench
+        .cvm("run --max-heap lots hello.cvma")
+        .exits(64)
+        .says("64K");
+    bench
+        .cvm("run --dir x:y:z hello.cvma")
+        .exits(64)
+        .says("HOST:GUEST:ro");
+    bench
+        .cvm("run --engine fast hello.cvma")
+        .exits(64)
+        .says("interp");
+    bench
+        .cvm("run --fault-format xml hello.cvma")
+        .exits(64)
+        .says("json");
+    bench.cvm("verify").exits(64);
+    bench
+        .cvm("explain write-to-dta")
+        .exits(64)
+        .says("did you mean `write-to-data`?");
+    bench.cvm("man rnu").exits(64).says("did you mean `run`?");
+}
+
+#[test]
+fn help_has_examples_and_comes_on_standard_output() {
+    let bench = Bench::new();
+    for command in [
+        "",
+        "run ",
+        "verify ",
+        "info ",
+        "explain ",
+        "completions ",
+        "man ",
+    ] {
+        let help = bench.cvm(&format!("{command}--help")).exits(0).is_silent();
+        assert!(
+            help.stdout.contains("Example"),
+            "{command}: {}",
+            help.stdout
+        );
+        assert!(help.stdout.contains("cvm "), "{command}");
+    }
+    bench.cvm("--version").exits(0).is_silent();
+}
+
+#[test]
+fn verify_says_what_is_sound() {
+    let bench = Bench::with("hello.cvma", HELLO);
+    bench
+        .cvm("verify hello.cvma")
+        .exits(0)
+        .prints("hello.cvma: sound, 1 function\n");
+    bench
+        .cvm("verify --quiet hello.cvma")
+        .exits(0)
+        .prints("")
+        .is_silent();
+    bench
+        .cvm("verify hello.cvma none.cvm")
+        .exits(66)
+        .says("none.cvm");
+}
+
+#[test]
+fn info_lists_sizes_imports_and_permissions() {
+    let source = "\
+.entry main
+.host sys.open (3) -> 1
+.host sys.env (4) -> 1
+.foreign \"libm.so.6\" cos (f64) -> f64
+.heap 64K, 1M
+.export main
+.data
+x:  .quad 1
+.bss
+y:  .reserve 100
+.text
+.func main ()
+    ret
+.end
+";
+    let bench = Bench::with("x.cvma", source);
+    let info = bench.cvm("info x.cvma").exits(0).is_silent();
+    for part in [
+        "program",
+        "main at t:0x0",
+        "100 bytes",
+        "64K at the start, 1M at most",
+        "sys.open (3) -> 1",
+        "cos (f64) -> f64 from libm.so.6",
+        "--dir DIR",
+        "--env NAME",
+        "--allow-ffi=libm.so.6",
+    ] {
+        assert!(info.stdout.contains(part), "no {part:?} in {}", info.stdout);
+    }
+    let json = bench.cvm("info --json x.cvma").exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("is JSON");
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["bss_size"], 100);
+    assert_eq!(json["imports"][0]["name"], "open");
+    assert_eq!(json["permissions"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn every_code_is_explained() {
+    let bench = Bench::new();
+    let list = bench.cvm("explain").exits(0).is_silent().stdout;
+    let codes = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let codes: Vec<&str> = codes.collect();
+    assert!(codes.len() > 150, "{}", codes.len());
+    for code in [
+        "write-to-data",
+        "stack-underflow",
+        "bad-magic",
+        "undefined-name",
+        "no-space",
+    ] {
+        assert!(codes.contains(&code), "{code}");
+        let page = bench.cvm(&format!("explain {code}")).exits(0);
+        assert!(page.stdout.starts_with(code), "{}", page.stdout);
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.cvm(&format!("completions {shell}")).exits(0).stdout;
+        assert!(script.contains("fault-format"), "{shell}");
+    }
+    let page = bench.cvm("man run").exits(0).stdout;
+    assert!(page.contains(".TH") && page.contains("fault"));
+    bench.cvm("man --dir .").exits(0);
+    assert!(bench.path().join("cvm.1").exists() && bench.path().join("cvm-run.1").exists());
+    bench.cvm("man --dir nowhere").exits(74);
+}
+
+#[test]
+fn stats_tell_fuel_and_time() {
+    let bench = Bench::with("hello.cvma", HELLO);
+    let run = bench.cvm("run --stats --fuel 1000 hello.cvma").exits(7);
+    assert!(
+        run.stderr.contains("fuel") && run.stderr.contains("exit status 7"),
+        "{run:#?}"
+    );
+    let json = bench
+        .cvm("run --stats --fault-format json hello.cvma")
+        .exits(7)
+        .json();
+    assert_eq!(json["type"], "stats");
+    assert_eq!(json["exit_status"], 7);
+}

@@ -1,0 +1,7 @@
+//! The program `cvm` as a user meets it: commands, flags, exit statuses, messages.
+
+mod commands;
+mod faults;
+mod files;
+mod host;
+mod support;
