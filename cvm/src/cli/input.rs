@@ -19,6 +19,8 @@ use super::console::{Console, width};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 2 << 30;
+/// Bytes that show what a file is.
+const HEAD: u64 = 64;
 /// Diagnostics of the assembler that are shown.
 const MOST_DIAGNOSTICS: usize = 50;
 /// Longest list of files that is searched for a similar name.
@@ -65,18 +67,27 @@ impl Input {
     /// Reads a file; `-` is standard input. Assembly is assembled.
     pub(super) fn read(path: &Path, console: &Console) -> Result<Input, Failure> {
         let is_stdin = path == Path::new("-");
-        let (name, bytes) = match is_stdin {
-            true => ("<stdin>".to_string(), read_all(io::stdin().lock())),
-            false => (path.display().to_string(), read_file(path)?),
+        let name = match is_stdin {
+            true => "<stdin>".to_string(),
+            false => path.display().to_string(),
         };
-        let bytes = bytes.map_err(|error| unreadable(&name, &error))?;
+        let mut file: Box<dyn Read> = match is_stdin {
+            true => Box::new(io::stdin().lock()),
+            false => Box::new(open(path)?),
+        };
+        let read = |bytes: io::Result<Vec<u8>>| bytes.map_err(|error| unreadable(&name, &error));
+        let mut bytes = read(read_up_to(&mut file, HEAD))?;
+        let is_image = bytes.starts_with(&MAGIC[..4]);
+        let is_source =
+            !is_image && (is_stdin || bytes.starts_with(b"#!") || has_ending(path, "cvma"));
+        if is_image || is_source {
+            bytes.append(&mut read(read_up_to(&mut file, LARGEST))?);
+        }
         if bytes.len() as u64 > LARGEST {
-            let message = format!("`{name}` is larger than 2 GiB, which no image is");
+            let message = format!("`{name}` is larger than 2 GiB, which no program is");
             return Err(Problem::new("not-an-image", message).into());
         }
-        let is_image = bytes.starts_with(&MAGIC[..4]);
-        let is_script = bytes.starts_with(b"#!");
-        if !is_image && (is_stdin || is_script || has_ending(path, "cvma")) {
+        if is_source {
             return Input::assemble(name, bytes, console);
         }
         Ok(Input {
@@ -189,13 +200,13 @@ fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
     Failure::Reported(problem.exit_status)
 }
 
-fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+fn read_up_to(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    from.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn read_file(path: &Path) -> Result<io::Result<Vec<u8>>, Failure> {
+fn open(path: &Path) -> Result<File, Failure> {
     if path.is_dir() {
         let message = format!("`{}` is a directory", path.display());
         let problem = Problem::new("not-an-image", message);
@@ -206,11 +217,10 @@ fn read_file(path: &Path) -> Result<io::Result<Vec<u8>>, Failure> {
         }
         .into());
     }
-    match File::open(path) {
-        Ok(file) => Ok(read_all(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing(path).into()),
-        Err(error) => Ok(Err(error)),
-    }
+    File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing(path).into(),
+        _ => unreadable(&path.display().to_string(), &error),
+    })
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Failure {

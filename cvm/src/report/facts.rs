@@ -173,13 +173,13 @@ fn code_relation(refused: &RefusedAccess, names: Names<'_>) -> String {
         return "behind the program's text".into();
     };
     match refused.tried {
-        Tried::Call if names.is_entry(offset) => format!("the entry of {place}"),
-        Tried::Call => format!("{place}, which is not a function's entry"),
+        Tried::Call if names.is_entry(offset) => format!("the entry of `{place}`"),
+        Tried::Call => format!("`{place}`, which is not a function's entry"),
         Tried::Jump => match names.instruction(offset) {
-            Some(instruction) => format!("{place}, where there is `{instruction}`"),
-            None => format!("{place}, inside an instruction"),
+            Some(instruction) => format!("`{place}`, where there is `{instruction}`"),
+            None => format!("`{place}`, inside an instruction"),
         },
-        Tried::Read | Tried::Write => place,
+        Tried::Read | Tried::Write => format!("`{place}`"),
     }
 }
 

@@ -288,7 +288,8 @@ impl<'a> Names<'a> {
         let Some(target) = target.and_then(|target| u32::try_from(target).ok()) else {
             return distance.to_string();
         };
-        self.label(target).unwrap_or_else(|| format!("t:{target:#x}"))
+        self.label(target)
+            .unwrap_or_else(|| format!("t:{target:#x}"))
     }
 
     /// The label at a text offset.

@@ -165,7 +165,7 @@ fn addresses_are_told_relative_to_the_nearest_object() {
         at(Tag::Local, 4),
         "l:0x4: byte 4 of `buf of main` (8 bytes), reaching 4 bytes past its end"
     );
-    assert_eq!(at(Tag::Text, 10), "t:0xa: fill+0xa");
+    assert_eq!(at(Tag::Text, 10), "t:0xa: `fill+0xa`");
     assert_eq!(at(Tag::Heap, 10), "h:0xa");
 }
 

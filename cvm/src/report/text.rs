@@ -119,6 +119,10 @@ fn operands(facts: &Facts<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Frames that are listed at the inner and at the outer end of a long backtrace; JSON has more.
+const INNER: usize = 16;
+const OUTER: usize = 8;
+
 /// A line for each frame, and one for those that were left out.
 fn backtrace(facts: &Facts<'_>) -> Vec<String> {
     let frames = &facts.frames;
@@ -127,11 +131,18 @@ fn backtrace(facts: &Facts<'_>) -> Vec<String> {
         .map_or(0, |frame| frame.depth.to_string().len());
     let names = frames.iter().map(|frame| frame.code_place.chars().count());
     let width = names.max().unwrap_or(0).min(40);
+    let outer = match frames.len() {
+        count if count > INNER + OUTER => count - OUTER,
+        _ => 0,
+    };
+    let is_listed = |position: &usize| *position < INNER || *position >= outer;
     let mut lines = Vec::new();
-    for (position, frame) in frames.iter().enumerate() {
-        if let Some((_, count)) = facts.fault.omitted.filter(|(from, _)| *from == position) {
-            lines.push(format!("… {count} more frames"));
+    let mut next = 0;
+    for frame in (0..frames.len()).filter(is_listed).map(|n| &frames[n]) {
+        if frame.depth > next {
+            lines.push(format!("… {} more frames", frame.depth - next));
         }
+        next = frame.depth.saturating_add(1);
         let place = frame.place.as_ref().map_or(String::new(), |p| p.spell());
         let line = format!(
             "{:>digits$}  {:<width$}  {place}",

@@ -88,7 +88,7 @@ fn sources_and_images_run_and_main_gives_the_status() {
         .cvm("run hello.cvma")
         .exits(7)
         .prints("hello\n")
-        .is_silent();
+        .silently();
     bench.cvm("hello.cvma").exits(7).prints("hello\n");
     bench.cvm("run --engine interp hello.cvma").exits(7);
     bench
@@ -105,7 +105,7 @@ fn sources_and_images_run_and_main_gives_the_status() {
 #[test]
 fn a_script_names_its_interpreter() {
     let bench = Bench::with("script", format!("#!/usr/bin/env cvm\n{HELLO}"));
-    bench.cvm("./script").exits(7).prints("hello\n").is_silent();
+    bench.cvm("./script").exits(7).prints("hello\n").silently();
     bench.cvm("run script").exits(7);
 }
 
@@ -207,7 +207,7 @@ fn help_has_examples_and_comes_on_standard_output() {
         "completions ",
         "man ",
     ] {
-        let help = bench.cvm(&format!("{command}--help")).exits(0).is_silent();
+        let help = bench.cvm(&format!("{command}--help")).exits(0).silently();
         assert!(
             help.stdout.contains("Example"),
             "{command}: {}",
@@ -215,7 +215,7 @@ fn help_has_examples_and_comes_on_standard_output() {
         );
         assert!(help.stdout.contains("cvm "), "{command}");
     }
-    bench.cvm("--version").exits(0).is_silent();
+    bench.cvm("--version").exits(0).silently();
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn verify_says_what_is_sound() {
         .cvm("verify --quiet hello.cvma")
         .exits(0)
         .prints("")
-        .is_silent();
+        .silently();
     bench
         .cvm("verify hello.cvma none.cvm")
         .exits(66)
@@ -255,7 +255,7 @@ y:  .reserve 100
 .end
 ";
     let bench = Bench::with("x.cvma", source);
-    let info = bench.cvm("info x.cvma").exits(0).is_silent();
+    let info = bench.cvm("info x.cvma").exits(0).silently();
     for part in [
         "program",
         "main at t:0x0",
@@ -280,7 +280,7 @@ y:  .reserve 100
 #[test]
 fn every_code_is_explained() {
     let bench = Bench::new();
-    let list = bench.cvm("explain").exits(0).is_silent().stdout;
+    let list = bench.cvm("explain").exits(0).silently().stdout;
     let codes = list
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());

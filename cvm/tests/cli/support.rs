@@ -44,7 +44,7 @@ impl Outcome {
 
     /// Checks that standard error is empty.
     #[track_caller]
-    pub(crate) fn is_silent(self) -> Outcome {
+    pub(crate) fn silently(self) -> Outcome {
         assert_eq!(self.stderr, "", "{self:#?}");
         self
     }
