@@ -1,0 +1,148 @@
+//! Measures CVM against other tools, side by side in one run.
+//!
+//! ```text
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|interpreter|all]
+//! ```
+//!
+//! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
+//! go to standard output as tables and to `bench/results/` as JSON.
+
+mod assemble;
+mod disassemble;
+mod interpreter;
+mod lines;
+mod measure;
+mod report;
+mod tools;
+mod wasm;
+mod wat;
+mod x86;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tools::Tools;
+
+/// Measures CVM against other tools, side by side in one run.
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+
+    /// How often each contestant runs; the rounds are interleaved
+    #[arg(long, global = true, default_value_t = 7)]
+    rounds: usize,
+
+    /// Only workloads whose name contains this
+    #[arg(long, global = true, default_value = "")]
+    only: String,
+
+    /// Where the JSON goes
+    #[arg(long, global = true, value_name = "DIR")]
+    results: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// cvm-asm, gas and wat2wasm on a generated source of a million lines
+    Assemble,
+    /// cvm-disasm, objdump and wasm-objdump on what the assemblers made of it
+    Disassemble,
+    /// cvm, gcc -O2, wasmi, Lua and Python on programs of some seconds
+    Interpreter,
+    /// Everything
+    All,
+    /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by `interpreter`)
+    #[command(hide = true)]
+    Wasm {
+        /// The module
+        module: PathBuf,
+    },
+}
+
+/// What can go wrong outside the programs that are measured.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A file or process could not be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A program that must work did not.
+    #[error("`{command}` ended with {status}:\n{output}")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// What it wrote to standard error.
+        output: String,
+    },
+    /// Two contestants computed different things.
+    #[error("{workload}: {first} gives {expected}, {second} gives {found}")]
+    Disagreement {
+        /// The workload.
+        workload: String,
+        /// The contestant that the others are compared with.
+        first: String,
+        /// Its result.
+        expected: String,
+        /// The other one.
+        second: String,
+        /// The other result.
+        found: String,
+    },
+    /// Something was not as expected.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Makes an error of a system error.
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+        let what = what.into();
+        move |source| Error::Io { what, source }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Error> {
+    if let What::Wasm { module } = &arguments.what {
+        return wasm::run(module);
+    }
+    let tools = Tools::build()?;
+    let rounds = arguments.rounds.max(1);
+    let results = arguments
+        .results
+        .clone()
+        .unwrap_or_else(|| tools.bench.join("results"));
+    let mut tables = Vec::new();
+    if matches!(arguments.what, What::Assemble | What::All) {
+        tables.push(assemble::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Disassemble | What::All) {
+        tables.push(disassemble::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Interpreter | What::All) {
+        tables.push(interpreter::run(&tools, rounds, &arguments.only)?);
+    }
+    for table in &tables {
+        report::write_json(&results, table, &tools)?;
+    }
+    Ok(())
+}

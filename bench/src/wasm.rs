@@ -1,0 +1,29 @@
+//! Runs a WebAssembly module with wasmi, in a process of its own.
+
+use std::path::Path;
+use std::time::Instant;
+
+use wasmi::{Engine, Linker, Module, Store};
+
+use crate::Error;
+
+/// Calls the export `run` and prints its result and the seconds that the call took. Loading and translating the module
+/// is not counted, as it is not for the other contestants that report their own time.
+pub(crate) fn run(path: &Path) -> Result<(), Error> {
+    let bytes = std::fs::read(path).map_err(Error::io(path.display().to_string()))?;
+    let (result, seconds) =
+        call(&bytes).map_err(|error| Error::Other(format!("{}: {error}", path.display())))?;
+    println!("{result} {seconds:.6}");
+    Ok(())
+}
+
+fn call(bytes: &[u8]) -> Result<(i64, f64), wasmi::Error> {
+    let engine = Engine::default();
+    let module = Module::new(&engine, bytes)?;
+    let mut store = Store::new(&engine, ());
+    let instance = <Linker<()>>::new(&engine).instantiate_and_start(&mut store, &module)?;
+    let run = instance.get_typed_func::<(), i64>(&store, "run")?;
+    let start = Instant::now();
+    let result = run.call(&mut store, ())?;
+    Ok((result, start.elapsed().as_secs_f64()))
+}
