@@ -195,7 +195,10 @@ fn reject(error: &ModuleError, image: &Image, sources: &dyn Sources, console: &C
 /// Reports bytes that are no image.
 fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
     let mut problem = Problem::from(error);
-    problem.message = format!("`{name}` is not a CVM image");
+    problem.message = match problem.code {
+        "bad-magic" | "truncated-header" => format!("`{name}` is not a CVM image"),
+        _ => format!("`{name}` is a damaged CVM image"),
+    };
     console.problem(&problem);
     Failure::Reported(problem.exit_status)
 }
@@ -270,6 +273,12 @@ fn missing(path: &Path) -> Problem {
         return problem.hint(format!("there is no directory `{}`", directory.display()));
     }
     let files = files_in(directory);
+    for ending in ["cvm", "cvma"] {
+        let whole = directory.join(format!("{name}.{ending}"));
+        if whole.is_file() {
+            return problem.hint(format!("did you mean `{}`?", whole.display()));
+        }
+    }
     match cvm_asm::suggest::closest(name, files.iter().map(String::as_str)) {
         Some(near) => problem.hint(format!(
             "did you mean `{}`?",

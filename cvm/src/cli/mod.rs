@@ -68,22 +68,22 @@ pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
     }
 }
 
-/// `cvm prog.cvm args` is short for `cvm run prog.cvm args`.
+/// `cvm [flags] prog.cvm args` is short for `cvm run [flags] prog.cvm args`.
 fn with_run(mut words: Vec<OsString>) -> Vec<OsString> {
     let Some(first) = words.get(1) else {
         return words;
     };
-    let is_command = |word: &str| {
-        word == "help"
-            || Arguments::command()
-                .get_subcommands()
-                .any(|command| command.get_name() == word)
+    let is_program = {
+        let path = Path::new(first);
+        input::has_program_ending(path) || path.is_file() || first == "-"
     };
-    let is_flag = first.as_encoded_bytes().starts_with(b"-") && first != "-";
-    let is_known = first.to_str().is_some_and(is_command);
-    let path = Path::new(first);
-    let is_program = input::has_program_ending(path) || path.is_file() || first == "-";
-    if !is_flag && !is_known && is_program {
+    let belongs_to_run = match first.to_str() {
+        Some("help" | "-h" | "--help" | "-V" | "--version") => false,
+        Some(word) if word.starts_with('-') => true,
+        Some(word) => is_program && Arguments::command().find_subcommand(word).is_none(),
+        None => is_program,
+    };
+    if belongs_to_run {
         words.insert(1, "run".into());
     }
     words

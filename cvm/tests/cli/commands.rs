@@ -118,6 +118,10 @@ fn everything_behind_the_name_belongs_to_the_program() {
         .prints("one\n--fuel\n3\n--\n-h\n--help\n");
     bench.cvm("run args.cvma -- x").prints("--\nx\n");
     bench.cvm("args.cvma --version").prints("--version\n");
+    bench
+        .cvm("--fuel 100000 args.cvma --version")
+        .prints("--version\n");
+    bench.cvm("--fuel 1 args.cvma").exits(137);
     bench.cvm("run -- args.cvma x").prints("x\n");
     bench.cvm("run args.cvma").exits(0).prints("");
 }

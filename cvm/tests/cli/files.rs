@@ -14,6 +14,10 @@ fn a_missing_file_gets_66_and_a_similar_name() {
         .exits(66)
         .says("there is `program.cvma`");
     bench
+        .cvm("run program")
+        .exits(66)
+        .says("did you mean `program.cvma`?");
+    bench
         .cvm("run nowhere/x.cvm")
         .exits(66)
         .says("there is no directory `nowhere`");
