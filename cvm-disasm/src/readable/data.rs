@@ -8,7 +8,11 @@ use super::objects::Label;
 use crate::bytes;
 use crate::output::Text;
 
+/// An alignment is smaller than or equal to this, and fills less.
+const LARGEST_GAP: usize = 1 << 16;
+
 /// What stands at an offset of a segment.
+#[derive(Clone, Copy)]
 enum Contents<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
@@ -24,7 +28,7 @@ pub(super) fn data(out: &mut Text<'_>, program: &Program<'_>) {
     }
     out.end();
     out.line(".data");
-    let mut segment = Segment::new(program, Tag::Data);
+    let mut segment = Segment::new(program, Tag::Data, image.data.len() as u32);
     segment.contents(out, 0, Contents::Bytes(&image.data));
     segment.finish(out, image.data.len() as u32);
 }
@@ -37,7 +41,7 @@ pub(super) fn bss(out: &mut Text<'_>, program: &Program<'_>) {
     }
     out.end();
     out.line(".bss");
-    let mut segment = Segment::new(program, Tag::Bss);
+    let mut segment = Segment::new(program, Tag::Bss, image.bss_size);
     let mut at = 0;
     for extent in &image.bss_init {
         if extent.offset > at {
@@ -59,12 +63,18 @@ struct Segment<'p> {
     labels: &'p [Label],
     /// Pointers that are not printed yet.
     cells: &'p [Cell],
+    /// Where the object ends in which the walk is, or was last.
+    object_end: u32,
+    /// Size of the segment.
+    size: u32,
 }
 
 impl<'p> Segment<'p> {
-    fn new(program: &'p Program<'p>, tag: Tag) -> Self {
+    fn new(program: &'p Program<'p>, tag: Tag, size: u32) -> Self {
         Self {
             program,
+            object_end: 0,
+            size,
             labels: program.objects.segment(tag),
             cells: program.cells.segment(tag),
         }
@@ -80,20 +90,29 @@ impl<'p> Segment<'p> {
         let mut at = start;
         while at < end && !out.failed() {
             self.labels_at(out, at);
-            let label = self
-                .labels
-                .first()
-                .map_or(end, |label| label.offset.min(end));
-            let Contents::Bytes(bytes) = contents else {
-                out.str("    .reserve ").number(label - at).end();
+            let label = self.labels.first().map_or(self.size, |label| label.offset);
+            let stop = label.min(end);
+            if at == self.object_end
+                && label <= end
+                && self.padding(out, at, label, contents, start)
+            {
                 at = label;
+                continue;
+            }
+            let stop = match self.object_end {
+                inside if inside > at => stop.min(inside),
+                _ => stop,
+            };
+            let Contents::Bytes(bytes) = contents else {
+                out.str("    .reserve ").number(stop - at).end();
+                at = stop;
                 continue;
             };
             while self.cells.first().is_some_and(|cell| cell.offset < at) {
                 self.cells = &self.cells[1..];
             }
-            let cell = self.cells.first().filter(|cell| cell.end() <= label);
-            let stop = cell.map_or(label, |cell| cell.offset);
+            let cell = self.cells.first().filter(|cell| cell.end() <= stop);
+            let stop = cell.map_or(stop, |cell| cell.offset);
             if stop > at {
                 let piece = &bytes[(at - start) as usize..(stop - start) as usize];
                 if !bytes::print_cells(out, piece) {
@@ -104,6 +123,35 @@ impl<'p> Segment<'p> {
                 self.cell(out, *cell);
                 at = cell.end();
             }
+        }
+    }
+
+    /// Prints the zeros between the end of an object and the next label as an `.align`, if they can be one: the
+    /// assembler does not count them to the object then.
+    fn padding(
+        &self,
+        out: &mut Text<'_>,
+        at: u32,
+        label: u32,
+        contents: Contents<'_>,
+        start: u32,
+    ) -> bool {
+        let zero = match contents {
+            Contents::Zeros(_) => true,
+            Contents::Bytes(bytes) => {
+                let gap = &bytes[(at - start) as usize..(label - start) as usize];
+                gap.len() < LARGEST_GAP && gap.iter().all(|byte| *byte == 0)
+            }
+        };
+        let aligned = (1..=LARGEST_GAP.trailing_zeros())
+            .map(|power| 1u32 << power)
+            .find(|alignment| at.checked_next_multiple_of(*alignment) == Some(label));
+        match aligned {
+            Some(alignment) if zero && at < label => {
+                out.str("    .align ").number(alignment).end();
+                true
+            }
+            _ => false,
         }
     }
 
@@ -119,6 +167,7 @@ impl<'p> Segment<'p> {
             && label.offset <= at
         {
             if label.offset == at {
+                self.object_end = label.end;
                 out.bytes(self.program.namer.text(label.name))
                     .byte(b':')
                     .end();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use cvm_spec::codec::Operand;
 use cvm_spec::image::{Image, StringRef, SymbolKind};
 
-use super::namer::plain;
+use super::namer::{Namer, plain};
 use crate::names::string;
 use crate::output::Text;
 use crate::sweep::{Region, Step, step};
@@ -75,6 +75,7 @@ impl Frame {
     pub(super) fn lay_out(
         &mut self,
         image: &Image,
+        namer: &Namer,
         given: &GivenNames,
         region: &Region,
         args: u16,
@@ -91,7 +92,7 @@ impl Frame {
         let given = region.function.map_or(&[][..], |index| given.of(index));
         let mut offset = 0u32;
         for index in 0..self.args {
-            self.add(image, given, offset, 8, "arg", index as u32);
+            self.add(image, namer, given, (offset, 8), "arg", index as u32);
             offset += 8;
         }
         let mut at = region.range.start;
@@ -100,7 +101,7 @@ impl Frame {
                 Step::Instruction(instruction, next) => {
                     if let Operand::Cells(cells) = instruction.operand {
                         let size = cells.saturating_mul(8);
-                        self.add(image, given, offset, size, "loc", offset);
+                        self.add(image, namer, given, (offset, size), "loc", offset);
                         offset = offset.saturating_add(size);
                     }
                     next
@@ -113,9 +114,9 @@ impl Frame {
     fn add(
         &mut self,
         image: &Image,
+        namer: &Namer,
         given: &[Given],
-        offset: u32,
-        size: u32,
+        (offset, size): (u32, u32),
         kind: &str,
         number: u32,
     ) {
@@ -125,7 +126,7 @@ impl Frame {
         if name.is_empty() {
             name = format!("{kind}{number}").into_bytes();
         }
-        if self.taken.contains(&name) {
+        if self.taken.contains(&name) || namer.is_word(&name) {
             name.extend_from_slice(format!("_{offset}").as_bytes());
         }
         while !self.taken.insert(name.clone()) {

@@ -3,16 +3,16 @@
 //! Names in an image may be anything. What cannot be written is replaced, a name that is taken gets a number, and
 //! what has no name is given one. Names never change what a program does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cvm_spec::isa::ROWS;
 
 /// Longest name in bytes; longer ones are cut.
 const LONGEST: usize = 200;
 
-/// Words that are not free for names, beside the mnemonics: words of expressions, and the prefixes of segments.
-const WORDS: [&str; 14] = [
-    "push", "sizeof", "defined", "inf", "infs", "nan", "nans", "as", "a", "t", "d", "b", "l", "h",
+/// Words that are not free for names, beside the mnemonics.
+const WORDS: [&str; 9] = [
+    "push", "sizeof", "defined", "inf", "infs", "nan", "nans", "as", "leaf",
 ];
 
 /// A name that was given out.
@@ -27,16 +27,25 @@ pub(super) struct Namer {
     text: Vec<u8>,
     /// Names that are taken, and the number to try next behind each.
     taken: HashMap<Vec<u8>, u32>,
+    /// The words of the language.
+    words: HashSet<&'static [u8]>,
 }
 
 impl Namer {
     /// A namer for the names of the whole program.
     pub(super) fn new() -> Self {
         let words = ROWS.iter().map(|row| row.mnemonic).chain(WORDS);
+        let words: HashSet<&[u8]> = words.map(str::as_bytes).collect();
         Self {
             text: Vec::new(),
-            taken: words.map(|word| (word.as_bytes().to_vec(), 2)).collect(),
+            taken: words.iter().map(|word| (word.to_vec(), 2)).collect(),
+            words,
         }
+    }
+
+    /// Whether a word belongs to the language.
+    pub(super) fn is_word(&self, name: &[u8]) -> bool {
+        self.words.contains(name)
     }
 
     /// A name like the wanted one, or one made of the kind and number if nothing is left of it.
@@ -141,7 +150,7 @@ mod tests {
         assert_eq!(given(&mut namer, "1st é"), "_1st___");
         assert_eq!(given(&mut namer, "$x"), "_$x");
         assert_eq!(given(&mut namer, "i_add"), "i_add_2");
-        assert_eq!(given(&mut namer, "d"), "d_2");
+        assert_eq!(given(&mut namer, "d"), "d");
         assert!(is_plain(b"sys.write") && !is_plain(b".x") && !is_plain(b""));
     }
 

@@ -42,6 +42,13 @@ pub(super) fn import_names(
             None => return refuse("has a name that is a word of the language"),
         };
     }
+    for import in &image.imports {
+        if let Some(why) = unspeakable(image, import) {
+            let name = shown(string(image, import.name));
+            let what = format!("import `{name}` {why}");
+            return Err(DisassembleError::Image { what });
+        }
+    }
     let mut names = Vec::with_capacity(image.imports.len());
     for (index, import) in image.imports.iter().enumerate() {
         let host = match import.kind {
@@ -54,6 +61,23 @@ pub(super) fn import_names(
         });
     }
     Ok(names)
+}
+
+/// Why assembly cannot declare an import, apart from host functions.
+fn unspeakable(image: &Image, import: &Import) -> Option<&'static str> {
+    let ty = image.types.get(import.type_index as usize);
+    match import.kind {
+        ImportKind::ForeignData | ImportKind::ModuleData => {
+            Some("is a data object, which assembly cannot import")
+        }
+        ImportKind::Foreign | ImportKind::Module if !is_plain(string(image, import.name)) => {
+            Some("has a name that assembly cannot write")
+        }
+        ImportKind::Module if matches!(ty, Some(Type::Function(ty)) if ty.brand != 0) => {
+            Some("has a type with a brand, which assembly cannot give to an import")
+        }
+        _ => None,
+    }
 }
 
 /// A host function's name with its namespace.
@@ -150,7 +174,12 @@ fn types(out: &mut Text<'_>, program: &Program<'_>) {
                 }
             }
             Type::Foreign { signature, .. } => {
-                out.bytes(string(image, *signature));
+                let signature = string(image, *signature);
+                out.bytes(signature);
+                if signature == b"()" {
+                    // Else it would be the type of a CVM function.
+                    out.str(" -> void");
+                }
             }
         }
         out.end();

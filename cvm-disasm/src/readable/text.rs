@@ -57,8 +57,9 @@ impl<'a, 'w, 't> Printer<'a, 'w, 't> {
         let ty = image
             .function_type(&image.functions[index])
             .unwrap_or_default();
+        let program = self.program;
         self.frame
-            .lay_out(image, &self.program.given, region, ty.args);
+            .lay_out(image, &program.namer, &program.given, region, ty.args);
         self.shown = None;
         self.out.end();
         self.out
@@ -68,6 +69,9 @@ impl<'a, 'w, 't> Printer<'a, 'w, 't> {
         self.frame.arguments(self.out);
         if ty.results > 0 {
             self.out.str(" -> ").number(ty.results);
+        }
+        if ty.brand != 0 {
+            self.out.str(", brand ").number(ty.brand);
         }
         self.out.end();
         self.body();
