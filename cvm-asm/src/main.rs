@@ -290,7 +290,7 @@ fn print(bytes: &[u8]) -> Result<u8, Failure> {
     let written = out.write_all(bytes).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError::Write {
-            path: "standard output".into(),
+            path: "-".into(),
             error,
         }
         .into()),

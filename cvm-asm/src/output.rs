@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
     /// The file, or a temporary one beside it, cannot be created.
-    #[error("cannot create `{}`: {}", path.display(), reason(error))]
+    #[error("cannot create {}: {}", name(path), reason(error))]
     Create {
         /// The output.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) enum OutputError {
         error: io::Error,
     },
     /// Writing stopped on the way.
-    #[error("cannot write `{}`: {}", path.display(), reason(error))]
+    #[error("cannot write {}: {}", name(path), reason(error))]
     Write {
         /// The output.
         path: PathBuf,
@@ -138,6 +138,13 @@ impl Outputs {
 /// Whether a path means standard input or output.
 pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+fn name(path: &Path) -> String {
+    match is_standard(path) {
+        true => "standard output".to_owned(),
+        false => format!("`{}`", path.display()),
+    }
 }
 
 /// What identifies a file that may not exist yet.
