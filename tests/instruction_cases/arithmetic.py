@@ -49,7 +49,6 @@ def faulting_rows(operation):
 def table_fault_case(operation, fault, faulting):
     """Each argument selects a row of inputs; every run faults at the same instruction."""
     text = [article(operation), NOTE, f"; Every row of inputs gives the fault {fault}; the argument is the row.\n"]
-    text += [f";! args: {number}\n" for number in range(len(faulting))]
     body = ['\n.include "../argument.cvmi"\n\n', ".data\n", "inputs:\n"]
     for row in faulting:
         shown = [show(value, kind) for value, kind in zip(row, operation.inputs)]
@@ -61,9 +60,10 @@ def table_fault_case(operation, fault, faulting):
     for number in range(operation.arity):
         operand = f"d:inputs+{8 * number}" if number else "d:inputs"
         body += ["    i_read l:row\n", f"    q_read {operand}\n"]
-    fault_line = sum(part.count("\n") for part in text + body) + 2
+    fault_line = sum(part.count("\n") for part in text + body) + 2 + len(faulting)
     body += [f"    {operation.mnemonic}\n", "    ret\n", ".end\n"]
-    return "".join(text) + f";! fault: {fault} @{fault_line}\n" + "".join(body)
+    runs = "".join(f";! args: {number}\n" for number in range(len(faulting)))
+    return "".join(text) + f";! fault: {fault} @{fault_line}\n" + runs + "".join(body)
 
 
 def constant_fault_case(operation, fault, row, constant):
