@@ -88,6 +88,8 @@ pub struct Run {
     pub dirs: Vec<Grant>,
     /// `--fuel`.
     pub fuel: Option<u64>,
+    /// It runs without counting fuel only.
+    pub is_unmetered: bool,
     /// `--timeout`.
     pub timeout: Option<Duration>,
     /// `--max-heap`, in bytes.
@@ -113,6 +115,7 @@ impl Default for Run {
             stdin: Vec::new(),
             dirs: Vec::new(),
             fuel: None,
+            is_unmetered: false,
             timeout: None,
             max_heap: None,
             call_stack: None,
@@ -242,6 +245,7 @@ impl Parser {
                 self.run().dirs.push(grant);
             }
             "fuel" => self.run().fuel = Some(number(word)?),
+            "unmetered" => self.run().is_unmetered = true,
             "timeout" => self.run().timeout = Some(duration(word)?),
             "max-heap" => self.run().max_heap = Some(number(word)?),
             "call-stack" => self.run().call_stack = Some(number(word)?),

@@ -48,7 +48,7 @@ impl Engine {
     /// Whether it can show what a run asks for: a fuel limit needs fuel, a time limit a clock.
     pub fn suits(self, run: &Run) -> bool {
         match self {
-            Engine::Metered => run.timeout.is_none(),
+            Engine::Metered => run.timeout.is_none() && !run.is_unmetered,
             Engine::Timed => run.fuel.is_none(),
             Engine::Plain => run.fuel.is_none() && run.timeout.is_none(),
         }
