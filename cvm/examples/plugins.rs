@@ -38,6 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins"),
         PathBuf::from,
     );
+    for log in serve_all(&directory)? {
+        println!("{log}");
+    }
+    Ok(())
+}
+
+/// Runs the plug-ins of a directory side by side; what there is to tell of each.
+pub(crate) fn serve_all(directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(directory)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
@@ -48,13 +56,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .map(|path| thread::spawn(move || serve(&path)))
         .collect();
-    for thread in threads {
-        match thread.join() {
-            Ok(log) => println!("{log}"),
-            Err(_) => println!("a thread of the host panicked"),
-        }
-    }
-    Ok(())
+    threads
+        .into_iter()
+        .map(|thread| {
+            let log = thread.join();
+            log.map_err(|_| "a thread of the host panicked".into())
+        })
+        .collect()
 }
 
 /// Runs a plug-in over all lines; what there is to tell of it.

@@ -335,4 +335,24 @@ proptest! {
         let without_image = Reporter::new().color(true).fault_text(&fault);
         prop_assert!(!without_image.is_empty());
     }
+
+    #[test]
+    fn no_error_makes_a_report_fail(
+        image in any_image(),
+        message in any::<String>(),
+        instruction in prop::option::of(prop_oneof![0..40u32, any::<u32>()]),
+        import in any::<Option<u32>>(),
+        file_offset in any::<Option<u64>>(),
+        row in prop::sample::select(PROBLEMS),
+    ) {
+        let mut problem = Problem::new(row.code, message.clone()).detail("found", message).hint("x");
+        problem.instruction = instruction;
+        problem.import = import;
+        problem.file_offset = file_offset;
+        let reporter = Reporter::new().image(&image);
+        let text = reporter.problem_text(&problem);
+        prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        let json = reporter.problem_json(&problem);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    }
 }
