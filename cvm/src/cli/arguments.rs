@@ -191,7 +191,7 @@ pub(super) struct Run {
     #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
 
-    /// Call this exported function with the arguments as numbers, and print its results
+    /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]
     pub(super) invoke: Option<String>,
 

@@ -7,7 +7,7 @@
 //!   program's own memory;
 //! - an error of the system is a negative cell ([`HostError`]), a pointer that the program may not use is a fault.
 //!   The pointer is checked first;
-//! - calls: the order of [`CALLS`] is that of the table in the spec, checked when this is compiled.
+//! - calls: the order of `CALLS` is that of the table in the spec, checked when this is compiled.
 
 mod error;
 mod files;
