@@ -23,9 +23,9 @@ pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
             Some('s') => bytes.push(b' '),
             Some('x') => {
                 let digits: String = rest.by_ref().take(2).collect();
-                let byte = u8::from_str_radix(&digits, 16)
-                    .map_err(|_| format!("\\x{digits} is not two hexadecimal digits"))?;
-                bytes.push(byte);
+                let byte = u8::from_str_radix(&digits, 16).ok();
+                let byte = byte.filter(|_| digits.len() == 2);
+                bytes.push(byte.ok_or(format!("\\x{digits} is not two hexadecimal digits"))?);
             }
             Some('u') => {
                 let digits: String = rest.by_ref().skip(1).take_while(|c| *c != '}').collect();

@@ -105,8 +105,9 @@ fn is_possible(opcode: Opcode, code: FaultCode) -> bool {
         }
         // tests/embedding.rs has it.
         HostFault => false,
-        // Of host functions, those that call back.
-        CallStackOverflow => opcode != Opcode::CallX,
+        // Of host functions, those that call back. Where memory for a frame is missing, the fault is at the entry of
+        // the function that needs it; a tail call needs nothing else.
+        CallStackOverflow => !matches!(opcode, Opcode::CallX | Opcode::RetCall | Opcode::RetCallI),
         _ => true,
     }
 }

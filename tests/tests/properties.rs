@@ -18,7 +18,9 @@ use cvm::host::Host;
 use cvm::host::sys::{Capture, Stdin, Sys, SysOptions};
 use cvm::machine::{Exit, Limits, Machine};
 use cvm::verify::{Module, verify};
+use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::{Image, reader, writer};
+use cvm_spec::isa::OperandKind;
 use cvm_tests::assembly::{Detail, Program};
 use cvm_tests::case::Case;
 use cvm_tests::generate::{Style, program};
@@ -65,7 +67,7 @@ fn check_all(count: u64, check: impl Fn(u64) -> Result<(), String> + Sync) {
                     };
                     let mut failures = failures.lock().expect("no holder panics");
                     failures.push(format!("item {item}: {message}"));
-                    if failures.len() >= 10 {
+                    if failures.len() >= 300 {
                         next.store(count, Ordering::Relaxed);
                     }
                 }
@@ -125,6 +127,30 @@ fn load(image: Image) -> Result<Arc<Module>, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Whether the code is the same, wherever the types that it names stand in their section.
+fn is_same_code(one: &Image, other: &Image) -> bool {
+    if one.text.len() != other.text.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.text.len() {
+        let (Ok((a, next)), Ok((b, _))) = (decode(&one.text, at), decode(&other.text, at)) else {
+            return false;
+        };
+        let same = match (a.operand, b.operand) {
+            (Operand::Index(i), Operand::Index(j)) if a.opcode.operand() == OperandKind::Type => {
+                one.types.get(i as usize) == other.types.get(j as usize)
+            }
+            (i, j) => i == j,
+        };
+        if a.opcode != b.opcode || !same {
+            return false;
+        }
+        at = next;
+    }
+    true
+}
+
 #[test]
 fn generated_programs_come_back_from_the_disassembler() {
     let (seed, count) = (seed(), from_environment("CVM_PROPERTY_PROGRAMS", 300));
@@ -135,13 +161,13 @@ fn generated_programs_come_back_from_the_disassembler() {
         let module = load(image.clone()).map_err(|error| format!("not valid: {error}"))?;
         round_trip::exact(&image)?;
         let again = round_trip::readable(&image)?;
-        let same_text = again.text == image.text;
-        if style == Style::Canonical && !same_text {
+        let same_code = is_same_code(&image, &again);
+        if style == Style::Canonical && !same_code {
             return Err("the readable disassembly assembles to other code".into());
         }
         let again = load(again).map_err(|error| format!("readable: not valid: {error}"))?;
         let (first, fuel) = run(&module, Some(FUEL))?;
-        if same_text {
+        if same_code {
             let (second, second_fuel) = run(&again, Some(FUEL))?;
             if first != second || fuel != second_fuel {
                 return Err(format!(
