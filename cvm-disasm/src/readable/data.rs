@@ -23,7 +23,7 @@ enum Contents<'a> {
 /// Prints the data segment.
 pub(super) fn data(out: &mut Text<'_>, program: &Program<'_>) {
     let image = program.image;
-    if image.data.is_empty() {
+    if image.data.is_empty() && program.objects.segment(Tag::Data).is_empty() {
         return;
     }
     out.end();
@@ -36,7 +36,7 @@ pub(super) fn data(out: &mut Text<'_>, program: &Program<'_>) {
 /// Prints the bss segment.
 pub(super) fn bss(out: &mut Text<'_>, program: &Program<'_>) {
     let image = program.image;
-    if image.bss_size == 0 {
+    if image.bss_size == 0 && program.objects.segment(Tag::Bss).is_empty() {
         return;
     }
     out.end();
