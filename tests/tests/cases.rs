@@ -36,6 +36,9 @@ fn check(case: &Case) -> Result<(), String> {
         None if case.diagnostics.iter().any(is_wrong) => return Ok(()),
         None => return Err("there is no image, and no error".into()),
     };
+    if program.image(Detail::Debug)? != image {
+        return Err("assembled again, the image differs".into());
+    }
     let plain = program.image(Detail::Plain)?;
     let stripped = program.image(Detail::Strip)?;
     for (image, detail) in [
@@ -44,6 +47,11 @@ fn check(case: &Case) -> Result<(), String> {
         (&stripped, "stripped"),
     ] {
         round_trip::exact(image).map_err(|error| format!("{detail}: {error}"))?;
+    }
+    for other in [&plain, &stripped] {
+        if (&other.text, &other.data) != (&image.text, &image.data) {
+            return Err("debug information changes code or data".into());
+        }
     }
     if case.verify.is_some() {
         return rejected(case, image);

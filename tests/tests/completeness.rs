@@ -9,6 +9,7 @@ use cvm_asm::diagnostic::DiagnosticCode;
 use cvm_spec::codec::decode;
 use cvm_spec::fault::{FaultCode, FaultGroup};
 use cvm_spec::host::HOST_FUNCTIONS;
+use cvm_spec::image::reader::ReadCode;
 use cvm_spec::image::{Image, ImportKind};
 use cvm_spec::isa::{Opcode, ROWS};
 use cvm_tests::assembly::{Detail, Program};
@@ -261,6 +262,20 @@ fn every_host_function_has_a_case() {
         .map(|function| function.name.to_string())
         .collect();
     assert_none_missing("host functions", &missing);
+}
+
+#[test]
+fn every_code_is_explained() {
+    let faults = FaultCode::ALL.iter().map(|code| code.code());
+    let rules = Rule::ALL.iter().map(|rule| rule.code());
+    let reader = ReadCode::ALL.iter().map(|code| code.code());
+    let missing: Vec<String> = faults
+        .chain(rules)
+        .chain(reader)
+        .filter(|code| cvm::report::explain(code).is_empty())
+        .map(str::to_string)
+        .collect();
+    assert!(missing.is_empty(), "not explained: {}", missing.join(", "));
 }
 
 #[test]
