@@ -1,0 +1,1 @@
+One cell to the left of the first: <+
