@@ -129,6 +129,10 @@ impl Frame {
         if self.taken.contains(&name) || namer.is_word(&name) {
             name.extend_from_slice(format!("_{offset}").as_bytes());
         }
+        // Objects of size 0 and those behind the largest offset share an offset; their number keeps them apart.
+        if self.taken.contains(&name) {
+            name.extend_from_slice(format!("_{}", self.objects.len()).as_bytes());
+        }
         while !self.taken.insert(name.clone()) {
             name.push(b'_');
         }
