@@ -190,11 +190,12 @@ fn write_line(source: &[u8], base: u32, substitution: &Substitution, line: &mut 
                 let word = &source[at..end];
                 line.text.extend_from_slice(word);
                 at = end;
-                if byte == b'.' && source.get(end) != Some(&b'\\') {
-                    if let Some(owner) = substitution.owner(&word[1..], false) {
-                        line.text.extend_from_slice(format!("@{owner}").as_bytes());
-                        line.piece(base + at as u32, false);
-                    }
+                if byte == b'.'
+                    && source.get(end) != Some(&b'\\')
+                    && let Some(owner) = substitution.owner(&word[1..], false)
+                {
+                    line.text.extend_from_slice(format!("@{owner}").as_bytes());
+                    line.piece(base + at as u32, false);
                 }
             }
             _ => {

@@ -75,13 +75,7 @@ fn an_offset_never_changes_the_segment() {
         None
     );
     // but no offset leads into another one.
-    for offset in [
-        1 << 61,
-        1 << 62,
-        1 << 63,
-        OFFSET_MASK,
-        51u64.wrapping_neg(),
-    ] {
+    for offset in [1 << 61, 1 << 62, 1 << 63, OFFSET_MASK, 51u64.wrapping_neg()] {
         assert_eq!(
             refused(&memory, base, offset, 1, AccessKind::Read),
             Some(FaultCode::ReadOutOfBounds),
