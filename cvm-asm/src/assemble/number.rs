@@ -367,7 +367,7 @@ mod tests {
                 continue;
             }
             let bits = value.to_bits();
-            let (fraction, field) = (bits & (1 << 52) - 1, bits >> 52);
+            let (fraction, field) = (bits & ((1 << 52) - 1), bits >> 52);
             let (lead, exponent) = if field == 0 {
                 (0, -1022)
             } else {
