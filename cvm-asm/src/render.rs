@@ -115,6 +115,9 @@ fn excerpts<'a>(labels: &'a [Label], sources: &SourceMap<'a>) -> Vec<Excerpt<'a>
     };
     let mut placed: Vec<Placed<'a>> = labels
         .iter()
+        .enumerate()
+        .filter(|(index, label)| !labels[..*index].contains(label))
+        .map(|(_, label)| label)
         .filter(|label| sources.file(label.span.file).is_some())
         .map(|label| Placed {
             label,

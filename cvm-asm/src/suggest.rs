@@ -10,11 +10,16 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let lower = word.to_ascii_lowercase();
+    let word_letters = letters(word);
     let limit = (word.chars().count() / 3).max(1);
     let mut best: Option<(usize, &'a str)> = None;
     for candidate in candidates {
         if candidate == word || candidate.len().abs_diff(word.len()) > limit {
             continue;
+        }
+        let different = word_letters ^ letters(candidate);
+        if different.count_ones() as usize > 2 * limit {
+            continue; // one change of a letter makes at most two differ
         }
         let distance = strsim::osa_distance(&lower, &candidate.to_ascii_lowercase()) * 2
             + usize::from(candidate.eq_ignore_ascii_case(word));
@@ -23,6 +28,12 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// The set of bytes in a word, as bits; upper and lower case are the same.
+fn letters(word: &str) -> u64 {
+    word.bytes()
+        .fold(0, |set, byte| set | 1 << (byte.to_ascii_lowercase() & 63))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::number;
 use super::place::{NO_EXPANSION, Place};
 
 /// Most diagnostics of one run.
-const DIAGNOSTICS_MAX: usize = 1_000;
+const DIAGNOSTICS_MAX: usize = 100_000;
 /// Macro calls shown around an error.
 const CALLS_SHOWN: usize = 4;
 /// Names that are compared for suggestions in one run, so that bad input stays linear.
@@ -236,16 +236,16 @@ impl Assembler<'_> {
         name: Name,
         wanted: impl Fn(&Definition) -> bool,
     ) -> Option<String> {
+        if self.reports.compared > SUGGESTION_BUDGET {
+            return None;
+        }
         let candidates: Vec<&str> = self
             .names
             .iter()
             .filter(|(_, entry)| wanted(&entry.definition))
             .map(|(name, _)| self.names.text(name))
             .collect();
-        self.reports.compared += candidates.len();
-        if self.reports.compared > SUGGESTION_BUDGET {
-            return None;
-        }
+        self.reports.compared += self.names.iter().count();
         suggest::closest(self.names.text(name), candidates).map(str::to_owned)
     }
 
