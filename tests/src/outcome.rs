@@ -128,6 +128,9 @@ fn compare_fault(
     if report["code"] != code || report["exit_status"] != fault.exit_status() {
         complaints.push(format!("the report's code or status is wrong: {report}"));
     }
+    if report["hint"].as_str().is_none_or(str::is_empty) {
+        complaints.push("the report has no hint".into());
+    }
     if let Some(place) = &expected.place {
         let wanted = Place {
             file: Some(place.file.clone().unwrap_or(case_file.to_string())),
@@ -138,8 +141,12 @@ fn compare_fault(
             complaints.push(format!(
                 "the fault is at {}, expected {}",
                 show_place(&found),
-                show_place(&Some(wanted))
+                show_place(&Some(wanted.clone()))
             ));
+        }
+        let shown = show_place(&Some(wanted));
+        if !text.contains(&shown) {
+            complaints.push(format!("the report in text does not name {shown}:\n{text}"));
         }
     }
     for (key, wanted) in &expected.facts {
