@@ -13,6 +13,7 @@ mod sample;
 use std::fs;
 use std::path::Path;
 
+use cvm_asm::SourceFile;
 use cvm_spec::image::{reader, writer};
 use fastrand::Rng;
 
@@ -22,6 +23,7 @@ use crate::Input;
 pub struct Inputs {
     images: Vec<Vec<u8>>,
     signatures: Vec<Vec<u8>>,
+    sources: Vec<Vec<u8>>,
 }
 
 /// Signatures that together use the whole grammar.
@@ -36,23 +38,63 @@ const SIGNATURES: &[&str] = &[
     "(u64) -> ptr[arg0] owned free",
 ];
 
+/// A program for when there are no files to begin with.
+const SOURCE: &str = "\
+.entry main
+.host sys.write (3) -> 1
+.equ STDOUT, 1
+.data
+text: .ascii \"hi\\n\"
+size = . - text
+.bss
+count: .quad 1
+.macro twice what
+    \\what
+    \\what
+.endm
+.text
+.func main () -> 1
+    declare i
+.next:
+    push STDOUT
+    push d:text
+    push size
+    call sys.write
+    drop
+    twice nop
+    i_read l:i
+    push 1
+    i_add
+    dup
+    i_write l:i
+    push 3
+    i_ult
+    jnz .next
+    push 0
+    ret
+.end
+";
+
 impl Inputs {
-    /// The sample image, generated programs, and the accepted `.cvm` files under these directories.
+    /// The sample image, generated programs, and the `.cvm` and `.cvma` files under these directories.
     pub fn new(seed: u64, directories: &[&Path]) -> Inputs {
         let mut rng = Rng::with_seed(seed);
         let mut images = vec![writer::write(&sample::image())];
         for _ in 0..64 {
             images.push(writer::write(&program::generate(&mut rng)));
         }
+        let mut sources = vec![SOURCE.as_bytes().to_vec()];
         for directory in directories {
-            collect(directory, &mut images);
+            collect(directory, &mut images, &mut sources);
         }
+        for source in &sources {
+            images.extend(assembled(source));
+        }
+        let signatures = SIGNATURES.iter().map(|text| text.as_bytes().to_vec());
         Inputs {
             images,
-            signatures: SIGNATURES
-                .iter()
-                .map(|text| text.as_bytes().to_vec())
-                .collect(),
+            signatures: signatures.collect(),
+            sources,
         }
     }
 
@@ -69,6 +111,7 @@ impl Inputs {
                 return damage::image(image, rng);
             }
             Input::Signature => rng.choice(&self.signatures).expect("not empty").clone(),
+            Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
             Input::Code => program::code(rng),
         };
         damage::bytes(&mut bytes, rng);
@@ -76,8 +119,22 @@ impl Inputs {
     }
 }
 
-/// Adds every image below a directory that the reader accepts, in order of names.
-fn collect(directory: &Path, images: &mut Vec<Vec<u8>>) {
+/// The image of a source, with debug information, if it has no errors.
+fn assembled(text: &[u8]) -> Option<Vec<u8>> {
+    let source = SourceFile {
+        name: "fuzz.cvma".to_owned(),
+        text: text.to_vec(),
+    };
+    let options = cvm_asm::Options {
+        debug: true,
+        ..cvm_asm::Options::default()
+    };
+    let image = cvm_asm::assemble(&[source], &options).image?;
+    Some(writer::write(&image))
+}
+
+/// Adds every image below a directory that the reader accepts, and every source, in order of names.
+fn collect(directory: &Path, images: &mut Vec<Vec<u8>>, sources: &mut Vec<Vec<u8>>) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
@@ -85,13 +142,17 @@ fn collect(directory: &Path, images: &mut Vec<Vec<u8>>) {
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            collect(&path, images);
-        } else if path.extension().is_some_and(|extension| extension == "cvm") {
-            if let Ok(bytes) = fs::read(&path) {
-                if reader::read(&bytes).is_ok() {
-                    images.push(bytes);
-                }
-            }
+            collect(&path, images, sources);
+            continue;
+        }
+        let extension = path.extension().unwrap_or_default();
+        let Ok(bytes) = fs::read(&path) else {
+            continue;
+        };
+        if extension == "cvma" {
+            sources.push(bytes);
+        } else if extension == "cvm" && reader::read(&bytes).is_ok() {
+            images.push(bytes);
         }
     }
 }

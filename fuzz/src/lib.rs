@@ -14,6 +14,8 @@ pub enum Input {
     Code,
     /// The signature of a C function.
     Signature,
+    /// Assembly.
+    Source,
 }
 
 /// Something that takes arbitrary bytes and must not panic.
@@ -42,6 +44,21 @@ pub const TARGETS: &[Target] = &[
         name: "disassembler",
         input: Input::Image,
         run: targets::disassembler,
+    },
+    Target {
+        name: "exact",
+        input: Input::Image,
+        run: targets::exact,
+    },
+    Target {
+        name: "readable",
+        input: Input::Image,
+        run: targets::readable,
+    },
+    Target {
+        name: "assembler",
+        input: Input::Source,
+        run: targets::assembler,
     },
     Target {
         name: "signature",

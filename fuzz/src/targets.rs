@@ -2,10 +2,13 @@
 
 use std::io;
 
-use cvm_disasm::Options;
+use cvm_asm::SourceFile;
+use cvm_asm::source::SourceMap;
+use cvm_disasm::{DisassembleError, Options};
 use cvm_spec::codec;
 use cvm_spec::foreign::Signature;
-use cvm_spec::image::{reader, writer};
+use cvm_spec::host::host_function;
+use cvm_spec::image::{Image, ImportKind, reader, writer};
 
 /// The reader rejects with a place inside the file, or accepts what the writer makes of the image.
 pub fn reader(bytes: &[u8]) -> bool {
@@ -40,10 +43,92 @@ pub fn disassembler(bytes: &[u8]) -> bool {
     };
     let image = &read.image;
     let mut out = io::sink();
-    cvm_disasm::exact(image, Options { hex: true }, &mut out).expect("a sink takes everything");
+    let options = Options { hex: true };
+    cvm_disasm::exact(image, options, &mut out).expect("a sink takes everything");
     cvm_disasm::headers(image, &mut out).expect("a sink takes everything");
     cvm_disasm::json(image, &mut out).expect("a sink takes everything");
     cvm_disasm::cfg(image, &mut out).expect("a sink takes everything");
+    true
+}
+
+/// The exact disassembly of whatever the reader accepts assembles to the same bytes.
+pub fn exact(bytes: &[u8]) -> bool {
+    let Ok(read) = reader::read(bytes) else {
+        return false;
+    };
+    let mut text = Vec::new();
+    let options = Options::default();
+    cvm_disasm::exact(&read.image, options, &mut text).expect("memory takes everything");
+    let again = assemble(text);
+    assert!(
+        again.as_deref() == Some(bytes),
+        "the exact form lost something"
+    );
+    true
+}
+
+/// The readable disassembly of whatever the verifier accepts assembles, and the verifier accepts it again. Images whose
+/// `sys` imports are not those of this machine are left out: the assembler knows them and says so.
+pub fn readable(bytes: &[u8]) -> bool {
+    let Ok(read) = reader::read(bytes) else {
+        return false;
+    };
+    let mut text = Vec::new();
+    let printed = cvm_disasm::readable(&read.image, Options::default(), &mut text);
+    if cvm::verify::load(bytes).is_err() || !sys_is_known(&read.image) {
+        return false;
+    }
+    match printed {
+        // It says so of what assembly has no words for.
+        Err(DisassembleError::Image { .. }) => return false,
+        printed => printed.expect("memory takes everything"),
+    }
+    let again = assemble(text).expect("the readable form assembles");
+    cvm::verify::load(&again).expect("the verifier accepts what it accepted before");
+    true
+}
+
+/// Whether every import from `sys` exists with its counts.
+fn sys_is_known(image: &Image) -> bool {
+    image.imports.iter().all(|import| {
+        if import.kind != ImportKind::Host || image.string(import.module) != Some("sys") {
+            return true;
+        }
+        let name = image.string(import.name).unwrap_or_default();
+        let arity = image.types[import.type_index as usize].arity();
+        host_function(name).is_some_and(|function| {
+            let (args, results) = (function.args.len(), function.results.len());
+            !name.contains('.') && arity == (args as u16, results as u16)
+        })
+    })
+}
+
+/// The file that a source assembles to, if it has no error. The first diagnostics are printed to nowhere.
+fn assemble(text: Vec<u8>) -> Option<Vec<u8>> {
+    let name = "fuzz.cvma".to_owned();
+    let sources = [SourceFile { name, text }];
+    let assembled = cvm_asm::assemble(&sources, &cvm_asm::Options::default());
+    let map = SourceMap::new(sources.iter().chain(&assembled.included));
+    let first = &assembled.diagnostics[..assembled.diagnostics.len().min(20)];
+    let printed = cvm_asm::render::render(first, &map, false);
+    assert!(
+        assembled.image.is_some() || !printed.is_empty(),
+        "no image and no reason"
+    );
+    assembled.image.map(|image| writer::write(&image))
+}
+
+/// The assembler takes any text, and what it makes of it is an image without damage.
+pub fn assembler(bytes: &[u8]) -> bool {
+    // Text that names other files would make the outcome depend on them.
+    if bytes.windows(4).any(|word| word == b".inc") {
+        return false;
+    }
+    let Some(file) = assemble(bytes.to_vec()) else {
+        return false;
+    };
+    let read = reader::read(&file).expect("the assembler makes sound images");
+    assert!(read.warnings.is_empty(), "{:?}", read.warnings);
     true
 }
 
