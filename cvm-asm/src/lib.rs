@@ -2,7 +2,7 @@
 //!
 //! `spec/assembly.md` describes the language. [`assemble`] is one function from sources to an image; it reads
 //! included files and nothing else, prints nothing and never panics on any input. Every problem is a
-//! [`Diagnostic`](diagnostic::Diagnostic) with a stable code, and as many of them as possible come from one run.
+//! [`Diagnostic`] with a stable code, and as many of them as possible come from one run.
 //!
 //! ```
 //! use cvm_asm::{Options, SourceFile, assemble};

@@ -150,8 +150,9 @@ impl<W: Write> Listing<'_, W> {
         let file = entry.span.file;
         let line = self.sources.line_of(file, entry.span.start);
         let mut text = Some(line);
-        if entry.depth == 0
-            && let Some(open) = self.open.last_mut()
+        // The body of a repetition is reached in its first round; a macro's was listed where it is defined.
+        if let Some(open) = self.open.last_mut()
+            && (entry.depth == 0 || open.file == file && line >= open.next)
         {
             let from = open.next;
             if line < from.saturating_sub(1) {

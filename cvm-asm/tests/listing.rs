@@ -135,3 +135,37 @@ fn sources_without_bytes_are_listed_all_the_same() {
 ";
     assert_eq!(listed(&Image::default(), &[], 3, &files), expected);
 }
+
+#[test]
+fn the_body_of_a_repetition_is_listed_once_for_each_round() {
+    let files = [source("a", "rep \nbod \n;rm \nod2 \nend \nnxt \n")];
+    let at = |line: u32| Span::new(0, line * 5, line * 5 + 3);
+    let data = |line, offset, size, depth| ListingEntry {
+        span: at(line),
+        ..entry(0, 0, Tag::Data, offset, size, depth)
+    };
+    let image = Image {
+        data: (0..5).collect(),
+        ..Image::default()
+    };
+    let entries = [
+        data(0, 0, 0, 0),
+        data(1, 0, 1, 1),
+        data(3, 1, 1, 1),
+        data(1, 2, 1, 1),
+        data(3, 3, 1, 1),
+        data(5, 4, 1, 0),
+    ];
+    let expected = "\
+\n; a
+     1                                     rep
+     2+ d:00000000 00                      bod
+     3                                     ;rm
+     4+ d:00000001 01                      od2
+     2+ d:00000002 02                      bod
+     4+ d:00000003 03                      od2
+     5                                     end
+     6  d:00000004 04                      nxt
+";
+    assert_eq!(listed(&image, &entries, 1, &files), expected);
+}

@@ -291,6 +291,8 @@ mod any_input {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn never_panics_nor_prints_control_characters(
             texts in proptest::collection::vec(text(), 0..3),

@@ -1,7 +1,7 @@
 //! The CVM contract as code.
 //!
 //! This crate holds what every other part of CVM agrees on: the one [instruction table](mod@isa), the
-//! [encoding](codec) of instructions, [pointers and segments](pointer), [fault codes](fault), the
+//! [encoding](codec) of instructions, [pointers and segments](mod@pointer), [fault codes](fault), the
 //! [pure semantics](arith) of arithmetic, and the [image](mod@image) with its reader and writer. It does no input or
 //! output and has no unsafe code. The prose beside it (`spec/*.md`) says the same in words.
 //!

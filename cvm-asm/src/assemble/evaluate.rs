@@ -140,10 +140,14 @@ impl Assembler<'_> {
                 ConstantValue::Later(_) if last => Err(Problem::Poisoned),
                 ConstantValue::Later(_) => Err(Problem::Unknown { name, position }),
             },
-            Definition::Function(index) => Ok(Value {
-                number: u64::from(self.functions[index as usize].start),
-                base: Base::Name(Tag::Text, name),
-            }),
+            Definition::Function(index) => match self.functions.get(index as usize) {
+                Some(function) => Ok(Value {
+                    number: u64::from(function.start),
+                    base: Base::Name(Tag::Text, name),
+                }),
+                // Its own header is being read.
+                None => Err(Problem::Unknown { name, position }),
+            },
             Definition::Import(_) | Definition::Type(_) | Definition::Structure(_) => {
                 Err(Problem::NoValue { name, position })
             }

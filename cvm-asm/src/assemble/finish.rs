@@ -110,9 +110,20 @@ impl Assembler<'_> {
             let Some(opcode) = opcode else {
                 continue;
             };
-            if let Ok((opcode, index)) = self.call_target(opcode, call.name, call.place)
-                && let Some(place) = self.text.get_mut(at..at + 5)
-            {
+            let Ok((opcode, index)) = self.call_target(opcode, call.name, call.place) else {
+                continue;
+            };
+            let (args, results) = self.call_effect(opcode, index);
+            let after = self.functions.partition_point(|f| f.start <= call.at);
+            let own = after
+                .checked_sub(1)
+                .map(|index| self.functions[index].results);
+            let own = u32::from(own.unwrap_or(0));
+            // An error is reported; the call is patched all the same.
+            let _: Result<(), Reported> =
+                self.check_tail_call(opcode, results as u16, own, call.place);
+            self.check_later_call(opcode, args, call);
+            if let Some(place) = self.text.get_mut(at..at + 5) {
                 place[0] = opcode.byte();
                 place[1..].copy_from_slice(&index.to_le_bytes());
             }

@@ -53,6 +53,10 @@ pub(super) struct CallFixup {
     pub(super) name: Name,
     /// Where the name was read.
     pub(super) place: Place,
+    /// Where the mnemonic was read.
+    pub(super) instruction: Place,
+    /// Cells on the operand stack, or less than 0 where that is not known.
+    pub(super) depth: i32,
 }
 
 /// A jump whose label was not known yet.

@@ -9,17 +9,22 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode as Code};
 use super::Assembler;
 use super::cursor::Cursor;
 use super::place::Place;
+use super::stack::UNKNOWN;
 
 impl Assembler<'_> {
     /// Takes note of an instruction that was encoded.
     #[inline]
     pub(super) fn flow(&mut self, opcode: Opcode, place: Place) {
+        if let Some((pops, pushes)) = opcode.fixed_effect() {
+            self.stack(opcode, u32::from(pops), u32::from(pushes), place);
+        }
         let function = &mut self.function;
         function.last = place;
         if !opcode.flow().falls_through() {
             function.reachable = false;
             function.warned = false;
             function.data_cells = 0;
+            function.depth = UNKNOWN;
         } else if function.data_cells != 0 {
             self.follow(opcode, place);
         }
@@ -81,6 +86,8 @@ impl Assembler<'_> {
     pub(super) fn unreachable(&mut self, c: &Cursor<'_>, opcode: Opcode, start: usize) {
         if opcode == Opcode::Land {
             self.function.reachable = true;
+            self.function.reached_by = None;
+            self.function.depth = 0;
             return;
         }
         if self.function.warned || opcode == Opcode::Declare {

@@ -12,6 +12,7 @@ use super::names::{Definition, Name};
 use super::place::Place;
 use super::references::LocalSymbol;
 use super::report::Reported;
+use super::stack::Mismatch;
 use super::symbols::UNPLACED;
 use super::{Assembler, Section};
 
@@ -40,6 +41,12 @@ pub(super) struct FunctionState {
     pub(super) reachable: bool,
     /// The unreachable code that is being read was reported.
     pub(super) warned: bool,
+    /// Cells on the operand stack, or [`UNKNOWN`](super::stack::UNKNOWN).
+    pub(super) depth: i32,
+    /// Labels since the last instruction.
+    pub(super) fresh: Vec<u32>,
+    /// A disagreement that the next instruction reports.
+    pub(super) mismatch: Option<Mismatch>,
     /// The label that made it so; nothing if the instruction before goes on.
     pub(super) reached_by: Option<u32>,
     /// The last instruction.
@@ -103,7 +110,9 @@ impl Assembler<'_> {
         let mut frame_fixups = std::mem::take(&mut self.function.frame_fixups);
         let mut jumps = std::mem::take(&mut self.function.jumps);
         frame_fixups.clear();
+        let mut fresh = std::mem::take(&mut self.function.fresh);
         jumps.clear();
+        fresh.clear();
         self.function = FunctionState {
             open: true,
             index,
@@ -114,6 +123,7 @@ impl Assembler<'_> {
             first_label: self.labels.len() as u32,
             jumps,
             frame_fixups,
+            fresh,
             ..FunctionState::default()
         };
         self.functions.push(FunctionRecord {

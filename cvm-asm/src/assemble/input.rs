@@ -3,7 +3,7 @@
 //! Each of them is a frame on a stack. A statement that changes what is read next (a macro call, `.include`, a
 //! false `.if`) leaves a [`Pending`] and returns; the loop here does it before it reads on.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use crate::SourceFile;
@@ -570,6 +570,7 @@ impl<'a> Assembler<'a> {
         name: &str,
     ) -> Result<Option<(&'a SourceFile, u32, u32)>, Vec<String>> {
         for path in self.candidate_paths(name) {
+            let path = plain_path(&path);
             if let Some(&(file, base)) = self.included.get(&path)
                 && let Some((_, source)) = self.files.file_at(base)
             {
@@ -585,7 +586,7 @@ impl<'a> Assembler<'a> {
         let Some((file, base)) = self.files.add(source) else {
             return Ok(None);
         };
-        self.included.insert(path, (file, base));
+        self.included.insert(plain_path(&path), (file, base));
         self.check_utf8(source, file);
         Ok(Some((source, file, base)))
     }
@@ -601,6 +602,13 @@ impl<'a> Assembler<'a> {
         let message = format!("the byte {byte:#04x} is not UTF-8");
         self.error(Code::InvalidUtf8, span, message);
     }
+}
+
+/// A path without `.` parts, so that a file is known however it is written.
+pub(super) fn plain_path(path: &Path) -> PathBuf {
+    path.components()
+        .filter(|part| !matches!(part, Component::CurDir))
+        .collect()
 }
 
 /// What a repetition replaces in its lines; nothing if it has no counter and no labels of its own.

@@ -12,11 +12,12 @@ use super::cursor::Cursor;
 use super::expression::{Term, Value};
 use super::fixup::{CallFixup, Fixup, JumpFixup, JumpTarget, Patch};
 use super::frame::{FrameFixup, FrameRule};
-use super::names::Definition;
+use super::names::{Definition, Name};
 use super::number::Number;
 use super::operand::PointerOperand;
 use super::place::Place;
 use super::report::Reported;
+use super::stack::UNKNOWN;
 use super::symbols::UNPLACED;
 use super::words::{Mnemonic, Shape};
 use super::{Assembler, Section};
@@ -40,8 +41,17 @@ impl Assembler<'_> {
             self.record_line(c, start);
         }
         let place = self.place(c, start);
+        if !self.function.fresh.is_empty() {
+            self.first_instruction(place);
+        }
         match mnemonic.shape {
             Shape::None => {
+                match mnemonic.opcode {
+                    Opcode::Ret => self.stack(Opcode::Ret, self.own_results(), 0, place),
+                    Opcode::Land => self.depth_at_land(place),
+                    Opcode::JmpI => self.depth_at_jump_indirect(place),
+                    _ => {}
+                }
                 self.text.push(mnemonic.opcode.byte());
                 self.flow(mnemonic.opcode, place);
                 Ok(())
@@ -262,9 +272,8 @@ impl Assembler<'_> {
         match kind {
             OperandKind::Jump => self.jump(c, opcode)?,
             OperandKind::Table => self.switch(c)?,
-            OperandKind::Function => self.call(c, opcode)?,
-            OperandKind::Import => self.call(c, opcode)?,
-            OperandKind::Type => self.call_indirect(c, opcode)?,
+            OperandKind::Function | OperandKind::Import => self.call(c, opcode, place)?,
+            OperandKind::Type => self.call_indirect(c, opcode, place)?,
             OperandKind::Cells => self.declare(c)?,
             OperandKind::Pointer => {
                 let pointer = self.pointer(c)?;
@@ -277,6 +286,10 @@ impl Assembler<'_> {
             OperandKind::U64 => self.constant_operand(c, opcode, 8)?,
             OperandKind::Code | OperandKind::Depth => {
                 let number = self.small(c, "the operand")?;
+                if kind == OperandKind::Depth {
+                    let reach = u32::from(number) + 1;
+                    self.stack(opcode, reach, reach + 1, place);
+                }
                 encode(&mut self.text, opcode, u64::from(number));
             }
             OperandKind::Slide => {
@@ -285,6 +298,8 @@ impl Assembler<'_> {
                     return Err(self.expected(c, "`,` and the number of kept cells"));
                 }
                 let kept = self.small(c, "the number of kept cells")?;
+                let (all, left) = (u32::from(dropped) + u32::from(kept), u32::from(kept));
+                self.stack(opcode, all, left, place);
                 let operand = u64::from(dropped) | u64::from(kept) << 16;
                 encode(&mut self.text, opcode, operand);
             }
@@ -440,6 +455,7 @@ impl Assembler<'_> {
     #[inline]
     fn jump(&mut self, c: &mut Cursor<'_>, opcode: Opcode) -> Result<(), Reported> {
         let (target, place) = self.jump_target(c)?;
+        self.jumps_to(target, i32::from(opcode != Opcode::Jmp), place);
         self.text.push(opcode.byte());
         let next = self.text.len() as u32 + 4;
         self.distance(target, place, next);
@@ -517,29 +533,35 @@ impl Assembler<'_> {
         self.text.extend_from_slice(&count.to_le_bytes());
         let next = self.text.len() as u32 + 4 * count;
         for (target, place) in targets {
+            self.jumps_to(target, 1, place);
             self.distance(target, place, next);
         }
         Ok(())
     }
 
     /// `call`, `ret_call` and `call_x` of a name.
-    fn call(&mut self, c: &mut Cursor<'_>, opcode: Opcode) -> Result<(), Reported> {
+    fn call(
+        &mut self,
+        c: &mut Cursor<'_>,
+        opcode: Opcode,
+        instruction: Place,
+    ) -> Result<(), Reported> {
         let what = match opcode {
             Opcode::CallX => "an import",
             Opcode::RetCall => "a function",
             _ => "a function or an import",
         };
         let (name, place) = self.name_operand(c, what)?;
-        let fixup = CallFixup {
-            at: self.text.len() as u32,
-            name,
-            place,
-        };
-        self.named_call(opcode, fixup)
+        self.named_call(opcode, name, place, instruction)
     }
 
     /// `call_i`, `ret_call_i` and `call_xi`.
-    fn call_indirect(&mut self, c: &mut Cursor<'_>, opcode: Opcode) -> Result<(), Reported> {
+    fn call_indirect(
+        &mut self,
+        c: &mut Cursor<'_>,
+        opcode: Opcode,
+        instruction: Place,
+    ) -> Result<(), Reported> {
         c.skip_blanks();
         let start = c.at;
         let word = c.word();
@@ -547,12 +569,7 @@ impl Assembler<'_> {
         c.at = start;
         if is_name || opcode == Opcode::CallXi {
             let (name, place) = self.name_operand(c, "a type")?;
-            let fixup = CallFixup {
-                at: self.text.len() as u32,
-                name,
-                place,
-            };
-            return self.named_call(opcode, fixup);
+            return self.named_call(opcode, name, place, instruction);
         }
         let args = self.count(c)?;
         if !c.take(b',') {
@@ -560,21 +577,52 @@ impl Assembler<'_> {
         }
         let results = self.count(c)?;
         let index = self.types.function(args, results, 0);
+        self.check_tail_call(opcode, results, self.own_results(), instruction)?;
+        self.stack(opcode, u32::from(args) + 1, u32::from(results), instruction);
         encode(&mut self.text, opcode, u64::from(index));
         Ok(())
     }
 
-    fn named_call(&mut self, opcode: Opcode, fixup: CallFixup) -> Result<(), Reported> {
-        let (opcode, index) = match self.names.entry(fixup.name).definition {
+    fn named_call(
+        &mut self,
+        opcode: Opcode,
+        name: Name,
+        place: Place,
+        instruction: Place,
+    ) -> Result<(), Reported> {
+        let (opcode, index) = match self.names.entry(name).definition {
             Definition::Undefined => {
-                self.calls.push(fixup);
+                self.calls.push(CallFixup {
+                    at: self.text.len() as u32,
+                    name,
+                    place,
+                    instruction,
+                    depth: self.function.depth,
+                });
+                self.function.depth = UNKNOWN;
                 (opcode, 0)
             }
-            Definition::Poisoned => (opcode, 0),
-            _ => self.call_target(opcode, fixup.name, fixup.place)?,
+            Definition::Poisoned => {
+                self.function.depth = UNKNOWN;
+                (opcode, 0)
+            }
+            _ => {
+                let (opcode, index) = self.call_target(opcode, name, place)?;
+                let (args, results) = self.call_effect(opcode, index);
+                let own = self.own_results();
+                self.check_tail_call(opcode, results as u16, own, place)?;
+                self.stack(opcode, args, results, instruction);
+                (opcode, index)
+            }
         };
         encode(&mut self.text, opcode, u64::from(index));
         Ok(())
+    }
+
+    /// The number of results of the function that is read.
+    pub(super) fn own_results(&self) -> u32 {
+        let own = self.functions.get(self.function.index as usize);
+        own.map_or(0, |own| u32::from(own.results))
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `input`, `substitute`, `conditions` | files, macros, repetitions, conditions: which text is read |
 //! | `statement` | which kind of statement it is |
 //! | `expression`, `evaluate`, `symbols`, `structure` | values and what names mean |
-//! | `instruction`, `operand`, `function`, `frame`, `flow` | code |
+//! | `instruction`, `operand`, `function`, `frame`, `flow`, `stack` | code |
 //! | `data`, `program`, `macros` | the other directives |
 //! | `constants`, `finish`, `references`, `debug` | forward references, symbols, relocations, the image |
 //! | `report`, `place` | diagnostics and where they point |
@@ -41,6 +41,7 @@ mod place;
 mod program;
 mod references;
 mod report;
+mod stack;
 mod statement;
 mod strings;
 mod structure;
@@ -48,7 +49,7 @@ mod substitute;
 mod symbols;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cvm_spec::image::Line;
 use rustc_hash::FxHashMap;
@@ -247,7 +248,12 @@ impl<'a> Assembler<'a> {
     fn run(&mut self, sources: &'a [SourceFile]) -> Assembled {
         let mut bases = Vec::with_capacity(sources.len());
         for source in sources {
-            bases.push(self.files.add(source));
+            let added = self.files.add(source);
+            if let Some(added) = added {
+                let path = input::plain_path(Path::new(&source.name));
+                self.included.insert(path, added);
+            }
+            bases.push(added);
         }
         self.define_from_outside();
         for (source, base) in sources.iter().zip(bases) {

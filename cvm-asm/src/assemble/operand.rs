@@ -259,6 +259,46 @@ impl Assembler<'_> {
         }
     }
 
+    /// Cells that a call pops, a target on the stack included, and cells that it pushes.
+    pub(super) fn call_effect(&self, opcode: Opcode, index: u32) -> (u32, u32) {
+        let type_index = match opcode {
+            Opcode::Call | Opcode::RetCall => {
+                let function = self.functions.get(index as usize);
+                function.map_or(0, |function| function.type_index)
+            }
+            Opcode::CallX => {
+                let import = self.program.imports.get(index as usize);
+                import.map_or(0, |import| import.type_index)
+            }
+            _ => index,
+        };
+        let ty = self.types.list.get(type_index as usize);
+        let (args, results) = ty.map_or((0, 0), Type::arity);
+        let target = matches!(opcode, Opcode::CallI | Opcode::RetCallI | Opcode::CallXi);
+        (u32::from(args) + u32::from(target), u32::from(results))
+    }
+
+    /// Checks that a tail call's function has as many results as the one that it stands in.
+    pub(super) fn check_tail_call(
+        &mut self,
+        opcode: Opcode,
+        results: u16,
+        own: u32,
+        place: Place,
+    ) -> Result<(), Reported> {
+        let tail = matches!(opcode, Opcode::RetCall | Opcode::RetCallI);
+        if !tail || u32::from(results) == own {
+            return Ok(());
+        }
+        let span = self.place_span(place);
+        let message = format!(
+            "the called function has {results} results, the one that it stands in for {own}"
+        );
+        let diagnostic = Diagnostic::new(Code::ArityMismatch, span, message)
+            .help("a tail call needs equal numbers of results; write a call and `ret` instead");
+        Err(self.report_in(place.expansion, diagnostic))
+    }
+
     #[cold]
     fn wrong_call(&mut self, opcode: Opcode, name: Name, place: Place) -> Reported {
         let definition = self.names.entry(name).definition;

@@ -81,8 +81,14 @@ impl Assembler<'_> {
                 Word::Directive(directive) => self.directive(c, directive, start),
                 Word::Reserved | Word::Other => self.other(c, name, start),
             };
-            if result.is_ok() && !c.at_end() {
-                self.extra(c);
+            match result {
+                Ok(()) if c.at_end() => {}
+                Ok(()) => {
+                    self.extra(c);
+                    self.lose_track();
+                }
+                // What would have been here is not known, so nothing is said about what follows.
+                Err(Reported) => self.lose_track(),
             }
             return;
         }
@@ -105,9 +111,6 @@ impl Assembler<'_> {
 
     #[cold]
     fn unknown_statement(&mut self, c: &mut Cursor<'_>, name: Name, start: usize) -> Reported {
-        // What would have been here is not known, so nothing is said about what follows.
-        self.function.reachable = true;
-        self.function.data_cells = 0;
         let text = self.names.text(name).to_owned();
         let span = self.files.token(c.position(start));
         if text.starts_with('.') {

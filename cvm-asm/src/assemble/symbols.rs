@@ -10,6 +10,7 @@ use super::expression::{Stored, Term, Value};
 use super::names::{Definition, Name};
 use super::place::Place;
 use super::report::Reported;
+use super::stack::UNKNOWN;
 use super::{Assembler, Section};
 
 /// Offset of a local label that is used but not defined yet.
@@ -43,6 +44,12 @@ pub(super) struct LocalLabel {
     /// Where it is defined; until then, where it was used first.
     pub(super) place: Place,
     pub(super) used: bool,
+    /// Cells on the operand stack there, as far as it is known.
+    pub(super) depth: i32,
+    /// The jump that says so.
+    pub(super) from: Place,
+    /// The first instruction behind it.
+    pub(super) first: Option<Place>,
     /// An error about it was reported.
     pub(super) reported: bool,
 }
@@ -216,9 +223,6 @@ impl Assembler<'_> {
         }
         let (segment, offset) = self.current_place();
         let offset = offset.min(u64::from(UNPLACED - 1)) as u32;
-        if segment == Tag::Text {
-            self.reach(word, name);
-        }
         if word[0] == b'.' {
             self.define_local_label(name, segment, offset, place);
             return;
@@ -239,21 +243,14 @@ impl Assembler<'_> {
         });
     }
 
-    /// A label stands in the text: jumps may come here.
-    fn reach(&mut self, word: &[u8], name: Name) {
+    /// A local label stands in the text: jumps may come here.
+    fn reach(&mut self, name: Name) {
+        let label = self.names.entry(name).local;
         let function = &mut self.function;
         let before = function.reached_by.map(|label| label as usize);
         let certain = before.is_none_or(|label| self.labels[label].used);
         if !function.reachable || !certain {
-            let entry = self.names.entry(name);
-            let known = entry.scope == self.scope_number;
-            // A label that is not known yet is about to be made.
-            let label = if known {
-                entry.local
-            } else {
-                self.labels.len() as u32
-            };
-            function.reached_by = (word[0] == b'.').then_some(label);
+            function.reached_by = Some(label);
         }
         function.reachable = true;
         function.data_cells = 0;
@@ -271,6 +268,10 @@ impl Assembler<'_> {
         label.segment = segment;
         label.offset = offset;
         label.place = place;
+        if segment == Tag::Text {
+            self.depth_at_label(index);
+            self.reach(name);
+        }
     }
 
     /// The index of a local label of the current scope, known or new.
@@ -292,6 +293,9 @@ impl Assembler<'_> {
             offset: UNPLACED,
             place,
             used: false,
+            depth: UNKNOWN,
+            from: place,
+            first: None,
             reported: false,
         });
         index
