@@ -204,7 +204,8 @@ fn check(Text(text): Text, debug: bool) -> Result<(), TestCaseError> {
         prop_assert!(!diagnostic.message.is_empty());
         json::diagnostic(diagnostic, &files);
     }
-    render(&assembled.diagnostics, &files, debug);
+    let shown = assembled.diagnostics.len().min(50);
+    render(&assembled.diagnostics[..shown], &files, debug);
     if let Some(image) = &assembled.image {
         let bytes = cvm_spec::image::writer::write(image);
         let read = cvm_spec::image::reader::read(&bytes);

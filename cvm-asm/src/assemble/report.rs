@@ -1,5 +1,9 @@
 //! Reporting: spans of what was read, the chain of macro calls around it, and words for what was found.
 
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashSet, FxHasher};
+
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity, Span};
 use crate::suggest;
 
@@ -28,10 +32,20 @@ pub(super) struct Reports {
     pub(super) errors: usize,
     dropped: usize,
     compared: usize,
+    /// Hashes of the diagnostics: the rounds of a repetition all say the same, and once is enough.
+    said: FxHashSet<u64>,
 }
 
 impl Reports {
     fn push(&mut self, diagnostic: Diagnostic) {
+        let mut hasher = FxHasher::default();
+        (diagnostic.code, &diagnostic.message).hash(&mut hasher);
+        for label in &diagnostic.labels {
+            label.span.hash(&mut hasher);
+        }
+        if !self.said.insert(hasher.finish()) {
+            return;
+        }
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
