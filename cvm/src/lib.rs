@@ -52,4 +52,11 @@ pub mod memory;
 pub mod report;
 pub mod verify;
 
+mod bulk;
 mod interp;
+#[cfg(all(feature = "jit", target_arch = "x86_64", unix))]
+mod jit;
+#[cfg(not(all(feature = "jit", target_arch = "x86_64", unix)))]
+#[path = "jit/absent.rs"]
+mod jit;
+mod locate;

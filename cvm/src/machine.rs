@@ -10,9 +10,11 @@ use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
-use crate::interp::context::ImportTarget;
-use crate::interp::run::{Run, Stacks};
+use crate::interp::CodeOptions;
+use crate::interp::run::{Ended, Run, Stacks};
+use crate::jit::{self, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::verify::Module;
 
@@ -74,6 +76,25 @@ impl Exit {
     }
 }
 
+/// What executes a program. Results do not depend on it, only speed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The best that there is.
+    #[default]
+    Auto,
+    /// The interpreter.
+    Interpreter,
+    /// The compiler: the whole module becomes machine code before it runs.
+    Jit,
+}
+
+impl Engine {
+    /// Whether this build has this engine for this computer.
+    pub fn is_available(self) -> bool {
+        self != Engine::Jit || crate::jit::IS_PRESENT
+    }
+}
+
 /// Why a module cannot be made a machine.
 #[derive(Debug, Error)]
 pub enum MachineError {
@@ -124,6 +145,9 @@ pub enum MachineError {
     /// The host has not enough memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The compiler failed, or is not there.
+    #[error("{0}")]
+    Compiler(String),
     /// The image is not a program, or has no such export.
     #[error("{0}")]
     NoEntry(String),
@@ -152,6 +176,8 @@ pub struct Machine {
     memory: Memory,
     imports: Vec<ImportTarget>,
     stacks: Stacks,
+    engine: Engine,
+    native_stack: Option<NativeStack>,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
     initialised: bool,
@@ -173,6 +199,8 @@ impl Machine {
             memory,
             imports,
             stacks: Stacks::new(limits.call_stack)?,
+            engine: Engine::default(),
+            native_stack: None,
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,
@@ -180,6 +208,11 @@ impl Machine {
             host,
             limits,
         })
+    }
+
+    /// Chooses the engine of later runs; before that it is [`Engine::Auto`].
+    pub fn set_engine(&mut self, engine: Engine) {
+        self.engine = engine;
     }
 
     /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
@@ -191,12 +224,12 @@ impl Machine {
     /// Runs the program from its entry; its initialisers, if it has any, run first.
     ///
     /// # Errors
-    /// If the image is not a program.
+    /// If the image is not a program, or cannot be compiled for [`Engine::Jit`].
     pub fn run(&mut self) -> Result<Exit, MachineError> {
         let entry = self.module.image().entry;
         let entry = entry.and_then(|offset| self.module.image().function_starting_at(offset));
         match entry {
-            Some(function) => Ok(self.run_function(function, &[])),
+            Some(function) => self.run_function(function, &[]),
             None => Err(MachineError::NoEntry(
                 "the image is a module, not a program: it has no entry".into(),
             )),
@@ -206,7 +239,8 @@ impl Machine {
     /// Runs an exported function with these arguments, a cell each. Memory keeps its contents from call to call.
     ///
     /// # Errors
-    /// If there is no such export, or it takes another number of arguments.
+    /// If there is no such export, it takes another number of arguments, or the image cannot be compiled for
+    /// [`Engine::Jit`].
     pub fn call(&mut self, export: &str, args: &[u64]) -> Result<Exit, MachineError> {
         let image = self.module.image();
         let found = image
@@ -238,25 +272,82 @@ impl Machine {
                 args.len()
             )));
         }
-        Ok(self.run_function(function, args))
+        self.run_function(function, args)
     }
 
-    fn run_function(&mut self, function: u32, args: &[u64]) -> Exit {
+    fn run_function(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         if !self.initialised {
             self.initialised = true;
             let module = Arc::clone(&self.module);
             for initialiser in &module.image().initialisers {
-                match self.run_one(*initialiser, &[]) {
+                match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
-                    exit => return exit,
+                    exit => return Ok(exit),
                 }
             }
         }
         self.run_one(function, args)
     }
 
-    fn run_one(&mut self, function: u32, args: &[u64]) -> Exit {
-        let ended = Run {
+    fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
+        let ended = match self.engine {
+            Engine::Jit => self.run_compiled(function, args)?,
+            Engine::Auto | Engine::Interpreter => self.interpret(function, args),
+        };
+        if let Some(fuel) = &mut self.fuel {
+            *fuel = ended.fuel;
+        }
+        Ok(match self.host.flush() {
+            Err(HostStop::BrokenPipe)
+                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
+            {
+                Exit::BrokenPipe
+            }
+            _ => ended.exit,
+        })
+    }
+
+    /// What is compiled into the code besides the program.
+    fn code_options(&self) -> CodeOptions {
+        CodeOptions {
+            metered: self.fuel.is_some(),
+            polled: self.limits.timeout.is_some() || self.interrupt.is_some(),
+        }
+    }
+
+    fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {
+        let code = self
+            .module
+            .native_code(self.code_options())
+            .map_err(|error| MachineError::Compiler(error.to_string()))?;
+        let stack = match &mut self.native_stack {
+            Some(stack) => stack,
+            none => none.insert(jit::native_stack(self.limits.call_stack).map_err(|source| {
+                MemoryError {
+                    segment: "call stack",
+                    size: self.limits.call_stack,
+                    source,
+                }
+            })?),
+        };
+        let run = jit::run::Run {
+            module: &self.module,
+            code,
+            memory: &mut self.memory,
+            host: &mut self.host,
+            imports: &self.imports,
+            stack,
+            fuel: self.fuel,
+            timeout: self.limits.timeout,
+            interrupt: self.interrupt.clone(),
+        };
+        Ok(run.run(function, args))
+    }
+
+    fn interpret(&mut self, function: u32, args: &[u64]) -> Ended {
+        let options = self.code_options();
+        Run {
+            options,
             module: &self.module,
             memory: &mut self.memory,
             host: &mut self.host,
@@ -266,18 +357,7 @@ impl Machine {
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
         }
-        .run(function, args);
-        if let Some(fuel) = &mut self.fuel {
-            *fuel = ended.fuel;
-        }
-        match self.host.flush() {
-            Err(HostStop::BrokenPipe)
-                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
-            {
-                Exit::BrokenPipe
-            }
-            _ => ended.exit,
-        }
+        .run(function, args)
     }
 
     /// Fuel used so far, if a limit was set.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cvm::host::Host;
 use cvm::host::sys::{Stdin, Sys, SysOptions};
-use cvm::machine::{Exit, Limits, Machine, MachineError};
+use cvm::machine::{self, Exit, Limits, Machine, MachineError};
 use cvm::report::Problem;
 use cvm_spec::image::{Image, ImportKind};
 use cvm_spec::pointer::Tag;
@@ -23,7 +23,12 @@ use super::input::{Input, Program};
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
-    if arguments.engine == Engine::Jit {
+    let engine = match arguments.engine {
+        Engine::Auto => machine::Engine::Auto,
+        Engine::Jit => machine::Engine::Jit,
+        Engine::Interp => machine::Engine::Interpreter,
+    };
+    if !engine.is_available() {
         let message = "this build has no compiler: `--engine jit` is not available";
         return Err(Problem::new("usage", message)
             .hint("leave --engine out, or use `--engine interp`")
@@ -47,6 +52,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let refused = |error: &MachineError| report(Problem::from(error));
     let mut machine =
         Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
+    machine.set_engine(engine);
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,

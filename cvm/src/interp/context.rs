@@ -9,7 +9,8 @@ use std::time::Instant;
 use cvm_spec::fault::FaultCode;
 
 use crate::fault::Fault;
-use crate::host::{Host, HostStop};
+use crate::host::Host;
+use crate::host::call::ImportTarget;
 use crate::machine::Exit;
 use crate::memory::Memory;
 
@@ -34,17 +35,6 @@ pub(crate) struct Callee {
     pub(crate) cells: u32,
     /// Number of its type among the distinct ones.
     pub(crate) type_number: u32,
-}
-
-/// An import that was resolved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ImportTarget {
-    /// Index in [`Host::modules`].
-    pub(crate) module: usize,
-    /// The function's number in it.
-    pub(crate) number: u32,
-    pub(crate) args: u16,
-    pub(crate) results: u16,
 }
 
 /// Why the handlers stopped.
@@ -101,41 +91,5 @@ impl Context {
             Some(deadline) if Instant::now() >= deadline => Some(FaultCode::Timeout),
             _ => None,
         }
-    }
-
-    /// Turns what a host function said into a stop. `args` are the call's first arguments.
-    pub(crate) fn stop_for_host(
-        &mut self,
-        import: u32,
-        stopped: HostStop,
-        op: *const Op,
-        args: &[u64],
-    ) {
-        let mut fault = match stopped {
-            HostStop::Exit(status) => {
-                self.stop = Stop::Exit(Exit::Exited(status));
-                return;
-            }
-            HostStop::BrokenPipe => {
-                self.stop = Stop::Exit(Exit::BrokenPipe);
-                return;
-            }
-            HostStop::Violation(violation) => {
-                // SAFETY: memory is the machine's own and no handler holds a reference into it here.
-                let size = unsafe { (*self.memory).segment_size(violation.pointer.tag()) };
-                Fault::from_violation(violation, size)
-            }
-            HostStop::Error(message) => Fault {
-                message: Some(message),
-                ..Fault::new(FaultCode::HostFault)
-            },
-            HostStop::Fault(code) => Fault::new(code),
-        };
-        fault.import = Some(import);
-        fault.operands = args.iter().map(|value| ("", *value)).collect();
-        self.stop = Stop::Fault {
-            fault: Box::new(fault),
-            op,
-        };
     }
 }

@@ -1,13 +1,13 @@
 //! The interpreter: verified byte code is translated to a register form ([`translate`]) that handlers run
 //! ([`handlers`]), each ending in a jump to the next.
 //!
-//! [`locate`] finds out, after the fact, what a fault report needs: while a program runs nothing is recorded for it.
+//! [`crate::locate`] finds out, after the fact, what a fault report needs: while a program runs nothing is recorded
+//! for it.
 
 #![allow(unsafe_code)]
 
 pub(crate) mod context;
 pub(crate) mod handlers;
-pub(crate) mod locate;
 pub(crate) mod op;
 pub(crate) mod run;
 pub(crate) mod translate;

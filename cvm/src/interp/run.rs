@@ -7,14 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cvm_spec::image::Image;
+
+use crate::fault::Frame;
+use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
-use super::context::{Context, ImportTarget, ShadowFrame, Stop};
+use super::context::{Context, ShadowFrame, Stop};
 use super::handlers::list;
-use super::locate::locate;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
@@ -55,6 +59,7 @@ impl Stacks {
 
 /// What a run needs besides the code.
 pub(crate) struct Run<'m> {
+    pub(crate) options: CodeOptions,
     pub(crate) module: &'m Module,
     pub(crate) memory: &'m mut Memory,
     pub(crate) host: &'m mut Host,
@@ -74,10 +79,7 @@ pub(crate) struct Ended {
 impl Run<'_> {
     /// Runs a function with arguments, of which there are as many as its type says, to its end.
     pub(crate) fn run(self, function: u32, args: &[u64]) -> Ended {
-        let options = CodeOptions {
-            metered: self.fuel.is_some(),
-            polled: self.timeout.is_some() || self.interrupt.is_some(),
-        };
+        let options = self.options;
         let code: &Code = self.module.code(options);
         let image = self.module.image();
         let record = &image.functions[function as usize];
@@ -145,8 +147,12 @@ impl Run<'_> {
                 Stop::Fault { fault, op } => {
                     let frames = (*ctx).shadow.offset_from(shadow) as usize;
                     let frames = std::slice::from_raw_parts(shadow, frames);
-                    let top = (*(*ctx).memory).csp();
-                    Exit::Fault(Box::new(locate(self.module, code, *fault, op, top, frames)))
+                    let place = Place {
+                        ip: code.text_offset(op),
+                        csp: (*(*ctx).memory).csp(),
+                        callers: callers(image, code, frames),
+                    };
+                    Exit::Fault(Box::new(locate(image, *fault, place)))
                 }
             };
             (*(*ctx).memory).pop_locals_to(csp);
@@ -156,4 +162,18 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The frames that shadow frames return to, innermost first. The outermost shadow frame returns to the host.
+fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame]) -> Vec<Frame> {
+    let callers = shadow.get(1..).unwrap_or(&[]);
+    let frame_of = |frame: &ShadowFrame| {
+        // The op before the one returned to belongs to the call instruction.
+        let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
+        Some(Frame {
+            function: image.function_at(ip)?,
+            ip,
+        })
+    };
+    callers.iter().rev().filter_map(frame_of).collect()
 }

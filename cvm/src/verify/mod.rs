@@ -15,6 +15,7 @@
 //! image reader; [`verify`] checks it again, because an image need not come from a file. Each instruction is visited
 //! a fixed number of times, so the time is linear in the image's size.
 
+pub(crate) mod blocks;
 pub(crate) mod body;
 pub(crate) mod flow;
 pub(crate) mod frame;
@@ -27,7 +28,8 @@ use cvm_spec::image::reader::{Read, ReadError, ReadWarning};
 use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
-use crate::interp::Code;
+use crate::interp::{Code, CodeOptions};
+use crate::jit::{CompileError, NativeCode};
 use body::Body;
 use flow::Depths;
 use frame::Frame;
@@ -43,6 +45,7 @@ pub struct Module {
     data: Arc<[u8]>,
     warnings: Vec<ReadWarning>,
     code: [OnceLock<Code>; 4],
+    native: [OnceLock<Result<NativeCode, CompileError>>; 4],
 }
 
 impl Module {
@@ -62,8 +65,15 @@ impl Module {
     }
 
     /// The interpreter's form of the code, translated at first use.
-    pub(crate) fn code(&self, options: crate::interp::CodeOptions) -> &Code {
+    pub(crate) fn code(&self, options: CodeOptions) -> &Code {
         self.code[options.index()].get_or_init(|| Code::translate(&self.image, options))
+    }
+
+    /// Machine code, compiled at first use.
+    pub(crate) fn native_code(&self, options: CodeOptions) -> Result<&NativeCode, &CompileError> {
+        self.native[options.index()]
+            .get_or_init(|| NativeCode::compile(&self.image, options))
+            .as_ref()
     }
 
     /// Name of a function: its symbol, else `function N`.
@@ -154,5 +164,6 @@ fn verify_read(read: Read) -> Result<Module, ModuleError> {
         data,
         warnings,
         code: [const { OnceLock::new() }; 4],
+        native: [const { OnceLock::new() }; 4],
     })
 }

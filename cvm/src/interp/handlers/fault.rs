@@ -1,15 +1,14 @@
 //! How handlers report a fault: out of line and with scalars only, so that the common path stays short and keeps its
 //! tail call.
 //!
-//! The operands noted here are values by position; [`crate::interp::locate`] names them from the instruction table.
+//! The operands noted here are values by position; [`crate::locate`] names them from the instruction table.
 
 use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::{Pointer, Tag};
 
-use crate::fault::{Fault, RefusedAccess, Tried};
+use crate::fault::Fault;
 use crate::interp::context::{Context, Stop};
 use crate::interp::op::{Flow, Op, stop};
-use crate::memory::{AccessKind, Violation};
+use crate::memory::AccessKind;
 
 /// Notes a fault as the reason to stop; the machine adds registers and backtrace.
 #[cold]
@@ -43,12 +42,8 @@ pub(crate) unsafe fn raise_code(
     x: u64,
     y: u64,
 ) -> Flow {
-    let fault = Fault {
-        operands: vec![("", x), ("", y)],
-        ..Fault::new(code)
-    };
     // SAFETY: ctx is the running machine's context.
-    unsafe { raise(ip, ctx, fault) }
+    unsafe { raise(ip, ctx, Fault::of_operands(code, x, y)) }
 }
 
 /// Width and direction of an access in one register.
@@ -91,12 +86,11 @@ pub(crate) unsafe fn refuse(
     shape: Shape,
 ) -> Flow {
     // SAFETY: ctx and its memory belong to the running machine.
-    let violation =
-        unsafe { (*(*ctx).memory).violation(base, offset, shape.width(), shape.kind()) };
-    let operands = vec![("base", base), ("offset", offset), ("v", value)];
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note_violation(ip, ctx, violation, operands) };
-    stop()
+    unsafe {
+        let memory = &*(*ctx).memory;
+        let fault = Fault::of_access(memory, (base, offset, value), shape.width(), shape.kind());
+        raise(ip, ctx, fault)
+    }
 }
 
 /// Stops with the fault of an access outside the local object that the operand names; `address` is the object's
@@ -111,38 +105,13 @@ pub(crate) unsafe fn refuse_object(
     value: u64,
     shape: Shape,
 ) -> Flow {
-    let violation = Violation {
-        code: match shape.kind() {
-            AccessKind::Read => FaultCode::ReadOutsideObject,
-            AccessKind::Write => FaultCode::WriteOutsideObject,
-        },
-        pointer: Pointer::new(Tag::Local, address.wrapping_add(offset)),
-        width: shape.width(),
-        kind: shape.kind(),
-    };
-    let operands = vec![("base", address), ("offset", offset), ("v", value)];
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note_violation(ip, ctx, violation, operands) };
-    stop()
-}
-
-/// Notes the fault of a violation.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn note_violation(
-    ip: *const Op,
-    ctx: *mut Context,
-    violation: Violation,
-    operands: Vec<(&'static str, u64)>,
-) {
     // SAFETY: ctx and its memory belong to the running machine.
-    let size = unsafe { (*(*ctx).memory).segment_size(violation.pointer.tag()) };
-    let fault = Fault {
-        operands,
-        ..Fault::from_violation(violation, size)
-    };
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note(ip, ctx, fault) }
+    unsafe {
+        let memory = &*(*ctx).memory;
+        let fault =
+            Fault::of_object(memory, (address, offset, value), shape.width(), shape.kind());
+        raise(ip, ctx, fault)
+    }
 }
 
 /// Stops with the fault of a refused jump or indirect call.
@@ -153,26 +122,10 @@ pub(crate) unsafe fn refuse_target(
     ctx: *mut Context,
     code: FaultCode,
     target: u64,
-    types: Option<[(u16, u16, u32); 2]>,
 ) -> Flow {
-    let pointer = Pointer(target);
-    let tried = match code {
-        FaultCode::JumpToNonText | FaultCode::JumpToNonLand => Tried::Jump,
-        _ => Tried::Call,
-    };
     // SAFETY: ctx and its memory belong to the running machine.
-    let segment_size = unsafe { (*(*ctx).memory).segment_size(pointer.tag()) };
-    let fault = Fault {
-        access: Some(RefusedAccess {
-            pointer,
-            width: 0,
-            segment_size,
-            tried,
-        }),
-        operands: vec![("target", target)],
-        types,
-        ..Fault::new(code)
-    };
-    // SAFETY: ctx is the running machine's context.
-    unsafe { raise(ip, ctx, fault) }
+    unsafe {
+        let fault = Fault::of_target(&*(*ctx).memory, code, target);
+        raise(ip, ctx, fault)
+    }
 }

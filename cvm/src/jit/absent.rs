@@ -1,0 +1,75 @@
+//! Stands in for the compiler where there is none: on other processors and systems, and without the feature `jit`.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use cvm_spec::image::Image;
+use thiserror::Error;
+
+use crate::host::Host;
+use crate::host::call::ImportTarget;
+use crate::interp::CodeOptions;
+use crate::memory::Memory;
+use crate::verify::Module;
+
+/// There is no compiler.
+pub(crate) const IS_PRESENT: bool = false;
+
+/// Why a module could not be compiled.
+#[derive(Debug, Error)]
+#[error("this build has no compiler for this computer")]
+pub(crate) struct CompileError;
+
+/// Machine code, which cannot exist.
+#[derive(Debug)]
+pub(crate) struct NativeCode(Infallible);
+
+impl NativeCode {
+    /// Always fails.
+    pub(crate) fn compile(_: &Image, _: CodeOptions) -> Result<NativeCode, CompileError> {
+        Err(CompileError)
+    }
+
+    /// Bytes of machine code.
+    pub(crate) fn size(&self) -> usize {
+        match self.0 {}
+    }
+}
+
+/// The stack of compiled code.
+#[derive(Debug)]
+pub(crate) struct NativeStack;
+
+/// Always fails.
+pub(crate) fn native_stack(_: u64) -> io::Result<NativeStack> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) mod run {
+    use super::*;
+    use crate::interp::run::Ended;
+
+    /// What a run needs besides the code, of which there is none.
+    #[allow(dead_code)]
+    pub(crate) struct Run<'m> {
+        pub(crate) module: &'m Module,
+        pub(crate) code: &'m NativeCode,
+        pub(crate) memory: &'m mut Memory,
+        pub(crate) host: &'m mut Host,
+        pub(crate) imports: &'m [ImportTarget],
+        pub(crate) stack: &'m mut NativeStack,
+        pub(crate) fuel: Option<u64>,
+        pub(crate) timeout: Option<Duration>,
+        pub(crate) interrupt: Option<Arc<AtomicBool>>,
+    }
+
+    impl Run<'_> {
+        /// Never called.
+        pub(crate) fn run(self, _: u32, _: &[u64]) -> Ended {
+            match self.code.0 {}
+        }
+    }
+}
