@@ -91,7 +91,9 @@ impl Engine {
         let defaults = Limits::default();
         Limits {
             fuel: self.is_metered().then(|| run.fuel.unwrap_or(DEFAULT_FUEL)),
-            timeout: self.is_timed().then(|| run.timeout.unwrap_or(DEFAULT_TIMEOUT)),
+            timeout: self
+                .is_timed()
+                .then(|| run.timeout.unwrap_or(DEFAULT_TIMEOUT)),
             max_heap: run.max_heap.unwrap_or(defaults.max_heap),
             call_stack: run.call_stack.unwrap_or(defaults.call_stack),
         }

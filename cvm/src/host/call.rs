@@ -57,9 +57,7 @@ pub(crate) fn call(
         Ok(()) => return Ok(()),
         Err(HostStop::Exit(status)) => return Err(Stopped::Exit(Exit::Exited(status))),
         Err(HostStop::BrokenPipe) => return Err(Stopped::Exit(Exit::BrokenPipe)),
-        Err(HostStop::Violation(violation)) => {
-            Fault::of_violation(memory, violation, Vec::new())
-        }
+        Err(HostStop::Violation(violation)) => Fault::of_violation(memory, violation, Vec::new()),
         Err(HostStop::Error(message)) => Fault {
             message: Some(message),
             ..Fault::new(FaultCode::HostFault)

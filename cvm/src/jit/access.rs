@@ -232,7 +232,9 @@ impl Lowering<'_, '_> {
                 .ins()
                 .icmp(IntCC::UnsignedGreaterThanOrEqual, sum, limit);
             match tag {
-                Tag::Heap => self.refuse_unless_grown(is_outside, sum, (self.table, at), noted, shape),
+                Tag::Heap => {
+                    self.refuse_unless_grown(is_outside, sum, (self.table, at), noted, shape)
+                }
                 _ => self.refuse_if(is_outside, noted, shape),
             }
         }

@@ -407,7 +407,8 @@ impl Lowering<'_, '_> {
         let left = value::of_kind(&mut self.b, kind, left, !lazy);
         let right = value::of_kind(&mut self.b, kind, right, !lazy);
         let result = self.b.ins().select(condition, left, right);
-        self.stack.push(Cell::float(kind, result, lazy).hinted(hint));
+        self.stack
+            .push(Cell::float(kind, result, lazy).hinted(hint));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
@@ -10,7 +11,6 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
-use cranelift_codegen::binemit::Reloc;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::Opcode;
@@ -253,7 +253,9 @@ impl<'a> Compiler<'a> {
             .compiled_code()
             .expect("the compilation succeeded");
         let assembly = &mut self.assembly;
-        assembly.bytes.resize(assembly.bytes.len().next_multiple_of(32), 0);
+        assembly
+            .bytes
+            .resize(assembly.bytes.len().next_multiple_of(32), 0);
         let start = u32::try_from(assembly.bytes.len())
             .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
         assembly.bytes.extend_from_slice(code.code_buffer());
@@ -380,4 +382,3 @@ fn host() -> Result<OwnedTargetIsa, CompileError> {
         .finish(settings::Flags::new(flags))
         .map_err(|error| failed(error.to_string()))
 }
-

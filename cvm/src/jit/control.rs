@@ -103,12 +103,13 @@ impl Lowering<'_, '_> {
         let index = self.b.ins().umin(index, last);
         let index = self.b.ins().ireduce(I32, index);
         let pool = &mut self.b.func.dfg.value_lists;
-        let call = |block: &Block, pool: &mut _| {
-            cranelift_codegen::ir::BlockCall::new(*block, [], pool)
-        };
+        let call =
+            |block: &Block, pool: &mut _| cranelift_codegen::ir::BlockCall::new(*block, [], pool);
         let default = call(default, pool);
         let others: Vec<_> = others.iter().map(|block| call(block, pool)).collect();
-        let table = self.b.create_jump_table(JumpTableData::new(default, &others));
+        let table = self
+            .b
+            .create_jump_table(JumpTableData::new(default, &others));
         self.b.ins().br_table(index, table);
     }
 
@@ -297,9 +298,11 @@ impl Lowering<'_, '_> {
         let (args, results) = self.shared.image.types[import.type_index as usize].arity();
         let cells = self.stack.take(&mut self.b, usize::from(args));
         let size = u32::from(args.max(results)).max(1) * 8;
-        let area = self
-            .b
-            .create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3));
+        let area = self.b.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            size,
+            3,
+        ));
         for (position, cell) in cells.into_iter().enumerate() {
             let value = self.cell(cell);
             self.b

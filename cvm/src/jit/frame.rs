@@ -156,11 +156,16 @@ impl Lowering<'_, '_> {
             let mut done = 0;
             if size >= 16 {
                 let zero = self.b.ins().iconst(I64, 0);
-                let zero = self.b.ins().splat(cranelift_codegen::ir::types::I64X2, zero);
                 let zero = self
                     .b
                     .ins()
-                    .bitcast(I8X16, cranelift_codegen::ir::MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little), zero);
+                    .splat(cranelift_codegen::ir::types::I64X2, zero);
+                let zero = self.b.ins().bitcast(
+                    I8X16,
+                    cranelift_codegen::ir::MemFlagsData::new()
+                        .with_endianness(cranelift_codegen::ir::Endianness::Little),
+                    zero,
+                );
                 while done + 16 <= size {
                     self.b.ins().store(flags, zero, address, done as i32);
                     done += 16;
@@ -182,5 +187,4 @@ impl Lowering<'_, '_> {
             .ins()
             .call_indirect(signature, function, &[address, zero, size]);
     }
-
 }

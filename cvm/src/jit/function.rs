@@ -386,10 +386,13 @@ impl Lowering<'_, '_> {
         let record = &self.shared.image.functions[function as usize];
         let function_type = self.shared.image.function_type(record).unwrap_or_default();
         let signature = self.import_signature(signature(function_type));
-        let name = self.b.func.declare_imported_user_function(UserExternalName {
-            namespace: 0,
-            index: function,
-        });
+        let name = self
+            .b
+            .func
+            .declare_imported_user_function(UserExternalName {
+                namespace: 0,
+                index: function,
+            });
         let reference = self.b.import_function(ExtFuncData {
             name: ExternalName::user(name),
             signature,

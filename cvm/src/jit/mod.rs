@@ -108,7 +108,9 @@ impl NativeCode {
             let Some(offset) = self.memory.offset_of(return_address) else {
                 break;
             };
-            let call = self.calls.binary_search_by_key(&offset, |(after, _)| *after);
+            let call = self
+                .calls
+                .binary_search_by_key(&offset, |(after, _)| *after);
             found.push(call.ok().map(|index| self.calls[index].1));
             frame = caller as *const [u64; 2];
         }

@@ -93,7 +93,10 @@ enum Source {
     #[default]
     Other,
     Local(u32),
-    Load { number: usize, zero_extends_32: bool },
+    Load {
+        number: usize,
+        zero_extends_32: bool,
+    },
     Constant(u64),
     /// Float arithmetic whose NaN is canonical.
     Arithmetic(Kind),
@@ -287,7 +290,11 @@ impl<'p, 'a> Planner<'p, 'a> {
                 self.stack.clear();
             }
             self.instruction(number);
-            falls_in = self.body.instructions[number].1.opcode.flow().falls_through();
+            falls_in = self.body.instructions[number]
+                .1
+                .opcode
+                .flow()
+                .falls_through();
         }
     }
 
@@ -336,7 +343,8 @@ impl<'p, 'a> Planner<'p, 'a> {
                 let (dropped, kept) = (usize::from(dropped), usize::from(kept));
                 let known = self.stack.len();
                 let top = self.stack.split_off(known.saturating_sub(kept));
-                self.stack.truncate(self.stack.len().saturating_sub(dropped));
+                self.stack
+                    .truncate(self.stack.len().saturating_sub(dropped));
                 self.stack.extend(top);
             }
             (Opcode::IAdd | Opcode::ISub, _) => {

@@ -96,20 +96,21 @@ impl Run<'_> {
                 tags: std::array::from_fn(|tag| (tag as u64) << 61),
                 state,
             });
-            let left = stubs::enter(
-                table,
-                adapter,
-                start,
-                cells.as_mut_ptr(),
-                self.stack.top(),
-            );
+            let left = stubs::enter(table, adapter, start, cells.as_mut_ptr(), self.stack.top());
             let exit = match (left, (*state).stop.take()) {
                 (0, _) | (_, None) => {
                     cells.truncate(results);
                     Exit::Returned(cells)
                 }
                 (_, Some(Stop::Exit(exit))) => exit,
-                (_, Some(Stop::Fault { fault, ip, entering })) => {
+                (
+                    _,
+                    Some(Stop::Fault {
+                        fault,
+                        ip,
+                        entering,
+                    }),
+                ) => {
                     let frames = self.code.frames((*native(table)).frame);
                     let place = place(image, &frames, ip, entering, (*memory).csp());
                     Exit::Fault(Box::new(locate(image, *fault, place)))

@@ -36,7 +36,8 @@ pub(super) enum Site {
 impl Site {
     /// One word with the instruction's text offset in it.
     pub(super) fn pack(self, ip: u32) -> u64 {
-        let access = |width: u8, kind| u64::from(width) << 8 | u64::from(kind == AccessKind::Write) << 16;
+        let access =
+            |width: u8, kind| u64::from(width) << 8 | u64::from(kind == AccessKind::Write) << 16;
         let low = match self {
             Site::Access { width, kind } => access(width, kind),
             Site::Object { width, kind } => 1 | access(width, kind),

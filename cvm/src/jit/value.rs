@@ -22,9 +22,15 @@ pub(super) enum Form {
     /// An `i8` that is 0 or 1.
     Truth(Value),
     /// An `f64`. If it is lazy, a NaN in it stands for the canonical one.
-    Float { value: Value, lazy: bool },
+    Float {
+        value: Value,
+        lazy: bool,
+    },
     /// An `f32`, and zeros above it.
-    Single { value: Value, lazy: bool },
+    Single {
+        value: Value,
+        lazy: bool,
+    },
 }
 
 /// An operand.
@@ -146,7 +152,12 @@ pub(super) fn single(b: &mut FunctionBuilder<'_>, operand: Cell, exact: bool) ->
 }
 
 /// In the form of a kind.
-pub(super) fn of_kind(b: &mut FunctionBuilder<'_>, kind: Kind, operand: Cell, exact: bool) -> Value {
+pub(super) fn of_kind(
+    b: &mut FunctionBuilder<'_>,
+    kind: Kind,
+    operand: Cell,
+    exact: bool,
+) -> Value {
     match kind {
         Kind::Cell => cell(b, operand),
         Kind::Float => float(b, operand, exact),
@@ -165,7 +176,8 @@ pub(super) fn condition(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
 /// Whether the cell is 0, as a truth value.
 pub(super) fn is_zero(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
     let value = condition(b, operand);
-    b.ins().icmp_imm_s(cranelift_codegen::ir::condcodes::IntCC::Equal, value, 0)
+    b.ins()
+        .icmp_imm_s(cranelift_codegen::ir::condcodes::IntCC::Equal, value, 0)
 }
 
 /// The abstract operand stack.

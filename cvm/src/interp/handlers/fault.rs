@@ -108,8 +108,12 @@ pub(crate) unsafe fn refuse_object(
     // SAFETY: ctx and its memory belong to the running machine.
     unsafe {
         let memory = &*(*ctx).memory;
-        let fault =
-            Fault::of_object(memory, (address, offset, value), shape.width(), shape.kind());
+        let fault = Fault::of_object(
+            memory,
+            (address, offset, value),
+            shape.width(),
+            shape.kind(),
+        );
         raise(ip, ctx, fault)
     }
 }

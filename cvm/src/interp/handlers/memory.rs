@@ -371,11 +371,7 @@ unsafe fn fuel<'f>(ctx: *mut Context) -> bulk::Fuel<'f> {
 }
 
 /// Notes a fault; false, because the program stops.
-unsafe fn stopped(
-    ip: *const Op,
-    ctx: *mut Context,
-    fault: Box<Fault>,
-) -> bool {
+unsafe fn stopped(ip: *const Op, ctx: *mut Context, fault: Box<Fault>) -> bool {
     // SAFETY: ctx is the running machine's context.
     unsafe { (*ctx).stop = Stop::Fault { fault, op: ip } };
     false
