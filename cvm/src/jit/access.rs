@@ -15,7 +15,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, Value};
 use cvm_spec::codec::Operand;
 use cvm_spec::isa::Access;
 use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
@@ -69,14 +69,6 @@ impl Shape {
         match self.access.write {
             true => offset::WRITE_LIMIT + 8 * log,
             false => offset::READ_LIMIT + 8 * log,
-        }
-    }
-
-    fn result(self) -> Type {
-        match self.kind {
-            Kind::Cell => I64,
-            Kind::Float => F64,
-            Kind::Single => F32,
         }
     }
 }
@@ -239,8 +231,11 @@ impl Lowering<'_, '_> {
             }
         }
         let base = self.load_fixed(self.table, descriptor(tag) + offset::BASE);
-        let host = self.b.ins().iadd(base, sum);
-        self.finish((host, 0), noted.value, shape);
+        let address = match i32::try_from(pointer.offset()) {
+            Ok(start) => (self.b.ins().iadd(base, offset), start),
+            Err(_) => (self.b.ins().iadd(base, sum), 0),
+        };
+        self.finish(address, noted.value, shape);
     }
 
     // ---- computed bases
@@ -283,33 +278,22 @@ impl Lowering<'_, '_> {
             .b
             .ins()
             .icmp(IntCC::UnsignedGreaterThanOrEqual, compared, limit);
-        let (cold, next) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        self.b.ins().brif(is_outside, cold, &[], next, &[]);
-
-        // Out of line: the general way, access and all.
-        self.begin(cold);
-        self.is_cold = true;
-        let address = self.check_any(noted, shape, false);
-        let other = self.perform(address, noted.value, shape);
-        self.is_cold = false;
-        let done = self.b.create_block();
-        let arguments: Vec<_> = other.iter().map(|value| (*value).into()).collect();
-        self.b.ins().jump(done, &arguments);
-
-        self.begin(next);
         let segment = self.load_fixed(self.table, descriptor(tag) + offset::BASE);
         let host = self.b.ins().iadd(segment, relative);
-        let result = self.perform((host, distance), noted.value, shape);
-        let arguments: Vec<_> = result.iter().map(|value| (*value).into()).collect();
-        self.b.ins().jump(done, &arguments);
-        if result.is_some() {
-            let merged = self.b.append_block_param(done, shape.result());
-            self.begin(done);
-            self.push_loaded(merged, shape);
-        } else {
-            self.begin(done);
-        }
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        // The access itself stands where both ways meet, in a block that dominates what follows: values that it needs
+        // are computed there, once.
+        let address = self.b.append_block_param(next, I64);
+        self.b.ins().brif(is_outside, cold, &[], next, &[host.into()]);
+        self.begin(cold);
+        self.is_cold = true;
+        let (other, _) = self.check_any(noted, shape, false);
+        self.is_cold = false;
+        let other = self.b.ins().iadd_imm_s(other, -i64::from(distance));
+        self.b.ins().jump(next, &[other.into()]);
+        self.begin(next);
+        self.finish((address, distance), noted.value, shape);
     }
 
     /// Nothing is known about the base.

@@ -179,6 +179,7 @@ impl<'a> Compiler<'a> {
         let function_type = self.load(number);
         let leaders = blocks::leaders(&self.body, &self.depths);
         self.context.clear();
+        self.context.set_disasm(true);
         self.context.func = Function::with_name_signature(
             UserFuncName::user(0, number),
             function::signature(function_type),
@@ -248,6 +249,13 @@ impl<'a> Compiler<'a> {
         self.context
             .compile(&*self.isa, &mut control)
             .map_err(|error| failed(error.inner.to_string()))?;
+        if let Ok(path) = std::env::var("CVM_DUMP") {
+            use std::io::Write;
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            writeln!(file, "{}", self.context.func.display()).unwrap();
+            let c = self.context.compiled_code().unwrap();
+            writeln!(file, "{}", c.vcode.as_deref().unwrap_or("")).unwrap();
+        }
         let code = self
             .context
             .compiled_code()

@@ -79,6 +79,8 @@ pub(super) struct Native {
     pub(super) host_sp: u64,
     /// The frame pointer of the latest call out.
     pub(super) frame: *const [u64; 2],
+    /// The site of a fault and what its report shows, as code leaves them before it raises.
+    pub(super) raised: [u64; 4],
     /// Ends the run with a fault: [`super::stubs::raise`].
     pub(super) raise: usize,
     /// Calls the machine: [`super::stubs::call_out`].
@@ -117,6 +119,7 @@ pub(super) mod offset {
         LOCAL_CAPACITY = local_capacity;
         HOST_SP = host_sp;
         FRAME = frame;
+        RAISED = raised;
         RAISE = raise;
         CALL_OUT = call_out;
         RAISE_TARGET = raise_target;

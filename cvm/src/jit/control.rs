@@ -82,14 +82,32 @@ impl Lowering<'_, '_> {
             Some(block) => block,
             None => self.b.create_block(),
         };
-        match holds {
-            true => self.b.ins().brif(condition, target, &[], next, &[]),
-            false => self.b.ins().brif(condition, next, &[], target, &[]),
+        match (holds, self.leaves_loop(distance)) {
+            // The block that stays in the loop stands second, see `raise_if`.
+            (true, true) => {
+                let is_zero = self.b.ins().icmp_imm_s(IntCC::Equal, condition, 0);
+                self.b.ins().brif(is_zero, next, &[], target, &[])
+            }
+            (true, false) => self.b.ins().brif(condition, target, &[], next, &[]),
+            (false, _) => self.b.ins().brif(condition, next, &[], target, &[]),
         };
         match self.blocks[self.number + 1] {
             Some(_) => self.is_ended = true,
             None => self.begin(next),
         }
+    }
+
+    /// Whether the instruction behind this branch is outside the innermost loop, but the target inside.
+    fn leaves_loop(&self, distance: i32) -> bool {
+        let Some(target) = self.body.target(self.number, distance) else {
+            return false;
+        };
+        let holds = |(first, last): &&(usize, usize)| (*first..=*last).contains(&self.number);
+        let innermost = self.loops.iter().rev().find(holds);
+        innermost.is_some_and(|(first, last)| {
+            let inside = *first..=*last;
+            inside.contains(&target) && !inside.contains(&(self.number + 1))
+        })
     }
 
     fn switch(&mut self, table: JumpTable<'_>) {

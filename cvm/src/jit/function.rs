@@ -71,6 +71,8 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) local_frame: Option<LocalFrame>,
     pub(super) stack: Stack,
     pub(super) slots: Vec<Slot>,
+    /// Instructions that jumps lead back to, each with the last one that does: loops, as the text shows them.
+    pub(super) loops: Vec<(usize, usize)>,
     /// Blocks of the instructions that jumps lead to.
     pub(super) blocks: Vec<Option<Block>>,
     /// Number and text offset of the instruction under compilation.
@@ -150,6 +152,7 @@ pub(super) fn build<'l, 'a>(
         local_frame: None,
         stack: Stack::default(),
         slots: Vec::new(),
+        loops: loops(body, depths),
         blocks: vec![None; body.instructions.len()],
         number: 0,
         at: body.start,
@@ -166,6 +169,27 @@ pub(super) fn build<'l, 'a>(
     lowering.body();
     lowering.b.seal_all_blocks();
     lowering.b.finalize(config);
+}
+
+/// The loops of a function, as the text shows them: first and last instruction.
+fn loops(body: &Body<'_>, depths: &Depths) -> Vec<(usize, usize)> {
+    let mut last = HashMap::new();
+    for number in 0..body.instructions.len() {
+        if depths.before[number] == UNREACHED {
+            continue;
+        }
+        let Ok(()) = body.for_each_distance(number, |distance| {
+            if let Some(target) = body.target(number, distance)
+                && target <= number
+            {
+                last.insert(target, number);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+    let mut loops: Vec<_> = last.into_iter().collect();
+    loops.sort_unstable();
+    loops
 }
 
 impl Lowering<'_, '_> {
@@ -406,14 +430,14 @@ impl Lowering<'_, '_> {
     /// Ends the run at this place. The code behind it never runs, but the block is not ended: if it stays in the
     /// loop that it came from, values that do not change can still leave that loop.
     pub(super) fn raise(&mut self, site: Site, operands: [Value; 3]) {
-        let mut signature = Signature::new(CallConv::PreserveAll);
-        signature.params = vec![AbiParam::new(I64); 5];
-        let signature = self.import_signature(signature);
+        let signature = self.import_signature(Signature::new(CallConv::PreserveAll));
         let site = self.constant(site.pack(self.at));
+        self.store_field(site, offset::RAISED);
+        for (position, operand) in (1..).zip(operands) {
+            self.store_field(operand, offset::RAISED + 8 * position);
+        }
         let stub = self.load_field(offset::RAISE);
-        let [x, y, z] = operands;
-        let args = [self.table, site, x, y, z];
-        self.b.ins().call_indirect(signature, stub, &args);
+        self.b.ins().call_indirect(signature, stub, &[]);
     }
 
     /// Ends the run at this place if a condition holds. `operands` makes the values of the report.

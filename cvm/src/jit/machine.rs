@@ -185,9 +185,11 @@ unsafe extern "C" fn poll(table: *mut Descriptor, ip: u64, _: u64, _: u64, _: u6
 }
 
 /// Notes why compiled code stops; the stub leaves afterwards.
-pub(super) unsafe extern "C" fn raise(table: *mut Descriptor, site: u64, x: u64, y: u64, z: u64) {
+pub(super) unsafe extern "C" fn raise(table: *mut Descriptor) {
     // SAFETY: the table is the run's.
     let (state, memory, _) = unsafe { parts(table) };
+    // SAFETY: as above; code has stored these words.
+    let [site, x, y, z] = unsafe { (*native(table)).raised };
     let (site, ip) = Site::unpack(site);
     // SAFETY: text is the module's, which outlives the run.
     let text = unsafe { &*state.text };

@@ -19,6 +19,8 @@ mod plan;
 pub(crate) mod run;
 mod site;
 mod stubs;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::collections::HashMap;

@@ -88,6 +88,7 @@ impl Run<'_> {
                 local_capacity,
                 host_sp: 0,
                 frame: std::ptr::null(),
+                raised: [0; 4],
                 raise: stubs::raise as *const () as usize,
                 call_out: stubs::call_out as *const () as usize,
                 raise_target: raise as *const () as usize,

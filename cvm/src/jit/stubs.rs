@@ -42,6 +42,8 @@ pub(super) unsafe extern "C" fn enter(
         "mov rsi, rdx",
         "mov rdx, rcx",
         "mov rsp, r8",
+        "push rdi",
+        "push rdi",
         "xor ebp, ebp",
         "call rax",
         "mov rsp, [rbx + {HOST_SP}]",
@@ -112,19 +114,27 @@ pub(super) unsafe extern "C" fn call_out(
     )
 }
 
-/// Calls `raise_target(table, site, x, y, z)` on the host's stack and leaves. To its caller it is a function that
-/// keeps all registers, because it never returns.
+/// Calls `raise_target(table)` on the host's stack and leaves. To its caller it is a function that takes nothing and
+/// keeps all registers, because it never returns: so a check that may end here binds no register on its good path.
+/// The table is what [`enter`] left above the outermost frame.
 ///
 /// # Safety
-/// Called by compiled code, below [`enter`], with its own table.
+/// Called by compiled code, below [`enter`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn raise(table: *mut Descriptor, site: u64, x: u64, y: u64, z: u64) {
+pub(super) unsafe extern "C" fn raise() {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        "mov rbx, rdi",
+        "mov rax, rbp",
+        "2:",
+        "mov rbx, rax",
+        "mov rax, [rax]",
+        "test rax, rax",
+        "jnz 2b",
+        "mov rbx, [rbx + 16]",
         "mov [rbx + {FRAME}], rbp",
         "mov rsp, [rbx + {HOST_SP}]",
+        "mov rdi, rbx",
         "call qword ptr [rbx + {RAISE_TARGET}]",
         "mov rsp, [rbx + {HOST_SP}]",
         "mov eax, 1",
