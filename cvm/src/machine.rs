@@ -95,6 +95,17 @@ impl Engine {
     }
 }
 
+/// What the compiler made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compilation {
+    /// How many functions.
+    pub functions: usize,
+    /// Bytes of machine code.
+    pub bytes: usize,
+    /// How long it took.
+    pub time: Duration,
+}
+
 /// Why a module cannot be made a machine.
 #[derive(Debug, Error)]
 pub enum MachineError {
@@ -363,6 +374,16 @@ impl Machine {
     /// Fuel used so far, if a limit was set.
     pub fn fuel_used(&self) -> Option<u64> {
         Some(self.limits.fuel? - self.fuel?)
+    }
+
+    /// What the compiler made for this machine's runs, if it was used.
+    pub fn compilation(&self) -> Option<Compilation> {
+        let code = self.module.compiled(self.code_options())?;
+        Some(Compilation {
+            functions: code.functions(),
+            bytes: code.size(),
+            time: code.time(),
+        })
     }
 
     /// Adds fuel, if a limit was set.

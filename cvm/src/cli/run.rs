@@ -240,7 +240,15 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
     console.message(&match console.format {
         Format::Text => {
             let fuel = fuel.map_or(String::new(), |fuel| format!(", {fuel} fuel"));
-            format!("stats: {elapsed:.3?}{fuel}, {heap} bytes of heap, exit status {status}\n")
+            let compiled = machine.compilation().map_or(String::new(), |compiled| {
+                format!(
+                    ", compiled {} functions to {} bytes in {:.3?}",
+                    compiled.functions, compiled.bytes, compiled.time
+                )
+            });
+            format!(
+                "stats: {elapsed:.3?}{fuel}, {heap} bytes of heap{compiled}, exit status {status}\n"
+            )
         }
         Format::Json => {
             let object = serde_json::json!({
@@ -249,6 +257,11 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
                 "nanoseconds": elapsed.as_nanos().to_string(),
                 "fuel": fuel.map(|fuel| fuel.to_string()),
                 "heap": heap.to_string(),
+                "compiled": machine.compilation().map(|compiled| serde_json::json!({
+                    "functions": compiled.functions,
+                    "bytes": compiled.bytes,
+                    "nanoseconds": compiled.time.as_nanos().to_string(),
+                })),
                 "exit_status": status,
             });
             format!("{object}\n")

@@ -33,6 +33,16 @@ impl NativeCode {
         Err(CompileError)
     }
 
+    /// How many functions were compiled.
+    pub(crate) fn functions(&self) -> usize {
+        match self.0 {}
+    }
+
+    /// How long compilation took.
+    pub(crate) fn time(&self) -> Duration {
+        match self.0 {}
+    }
+
     /// Bytes of machine code.
     pub(crate) fn size(&self) -> usize {
         match self.0 {}

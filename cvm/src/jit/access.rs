@@ -163,6 +163,10 @@ impl Lowering<'_, '_> {
             return self.finish((base, address as i32 + index as i32), value, shape);
         }
         let offset = self.cell(index);
+        if index.bound < limit {
+            let host = self.b.ins().iadd(base, offset);
+            return self.finish((host, address as i32), value, shape);
+        }
         let last = self.constant(limit);
         let is_outside = self
             .b
@@ -204,6 +208,16 @@ impl Lowering<'_, '_> {
             }
         }
         let offset = self.cell(noted.offset);
+        let furthest = pointer.offset().checked_add(noted.offset.bound);
+        let furthest = furthest.and_then(|furthest| furthest.checked_add(width));
+        if let (true, Ok(start)) = (
+            furthest.is_some_and(|furthest| furthest <= present),
+            i32::try_from(pointer.offset()),
+        ) {
+            let base = self.load_fixed(self.table, descriptor(tag) + offset::BASE);
+            let host = self.b.ins().iadd(base, offset);
+            return self.finish((host, start), noted.value, shape);
+        }
         let start = self.constant(pointer.offset());
         let sum = match pointer.offset() {
             0 => offset,
@@ -285,7 +299,9 @@ impl Lowering<'_, '_> {
         // The access itself stands where both ways meet, in a block that dominates what follows: values that it needs
         // are computed there, once.
         let address = self.b.append_block_param(next, I64);
-        self.b.ins().brif(is_outside, cold, &[], next, &[host.into()]);
+        self.b
+            .ins()
+            .brif(is_outside, cold, &[], next, &[host.into()]);
         self.begin(cold);
         self.is_cold = true;
         let (other, _) = self.check_any(noted, shape, false);
@@ -386,8 +402,12 @@ impl Lowering<'_, '_> {
     fn push_loaded(&mut self, value: Value, shape: Shape) {
         let is_pointer = shape.access.width == 8 && self.shared.uses_heap;
         let hint = is_pointer.then_some(Tag::Heap);
-        self.stack
-            .push(Cell::float(shape.kind, value, false).hinted(hint));
+        let cell = Cell::float(shape.kind, value, false).hinted(hint);
+        let bound = match shape.access {
+            Access { signed: true, .. } => u64::MAX,
+            Access { width, .. } => u64::MAX >> (64 - 8 * u32::from(width)),
+        };
+        self.stack.push(cell.bounded(bound));
     }
 
     /// Loads, or stores.

@@ -191,20 +191,25 @@ impl Lowering<'_, '_> {
 
     /// Pushes an integer; one of 32 bits is zero-extended.
     fn push_integer(&mut self, value: Value, ty: Type) {
+        self.push_bounded(value, ty, largest(ty));
+    }
+
+    fn push_bounded(&mut self, value: Value, ty: Type, bound: u64) {
         let value = match ty {
             I64 => value,
             _ => self.b.ins().uextend(I64, value),
         };
-        self.push_value(value);
+        self.stack.push(Cell::new(value).bounded(bound));
     }
 
     fn binary(&mut self, clif: Clif, ty: Type) {
         let (right, left) = (self.pop(), self.pop());
+        let bound = bound(clif, ty, left, right);
         let left = self.integer(left, ty);
         let right = self.integer(right, ty);
         let (inst, dfg) = self.b.ins().Binary(clif, ty, left, right);
         let result = dfg.first_result(inst);
-        self.push_integer(result, ty);
+        self.push_bounded(result, ty, bound);
     }
 
     /// Addition keeps what is known about a pointer; two constants are one.
@@ -219,11 +224,13 @@ impl Lowering<'_, '_> {
             self.stack.push(Cell::constant(result).hinted(hint));
             return;
         }
+        let bound = bound(clif, I64, left, right);
         let left = self.cell(left);
         let right = self.cell(right);
         let (inst, dfg) = self.b.ins().Binary(clif, I64, left, right);
         let result = dfg.first_result(inst);
-        self.stack.push(Cell::new(result).hinted(hint));
+        self.stack
+            .push(Cell::new(result).hinted(hint).bounded(bound));
     }
 
     fn unary(&mut self, clif: Clif, ty: Type) {
@@ -242,7 +249,11 @@ impl Lowering<'_, '_> {
             true => self.b.ins().sextend(ty, low),
             false => self.b.ins().uextend(ty, low),
         };
-        self.push_integer(result, ty);
+        let bound = match is_signed {
+            true => largest(ty),
+            false => largest(narrow),
+        };
+        self.push_bounded(result, ty, bound);
     }
 
     fn divide(&mut self, clif: Clif, ty: Type) {
@@ -274,7 +285,11 @@ impl Lowering<'_, '_> {
         }
         let (inst, dfg) = self.b.ins().Binary(clif, ty, left, right);
         let result = dfg.first_result(inst);
-        self.push_integer(result, ty);
+        let bound = match (clif, right_cell.as_constant()) {
+            (Clif::Urem, Some(divisor)) => largest(ty).min(divisor.wrapping_sub(1)),
+            _ => largest(ty),
+        };
+        self.push_bounded(result, ty, bound);
     }
 
     fn is_zero(&mut self) {
@@ -410,6 +425,31 @@ impl Lowering<'_, '_> {
         self.stack
             .push(Cell::float(kind, result, lazy).hinted(hint));
     }
+}
+
+/// The largest number of an integer type.
+fn largest(ty: Type) -> u64 {
+    u64::MAX >> (64 - ty.bits())
+}
+
+/// What the result of an operation cannot be above.
+fn bound(clif: Clif, ty: Type, left: Cell, right: Cell) -> u64 {
+    let most = largest(ty);
+    // Of 32-bit operations only the low halves count.
+    let (a, b) = (left.bound.min(most), right.bound.min(most));
+    let shift = right.as_constant().map(|shift| shift as u32 % ty.bits());
+    let bound = match (clif, shift) {
+        (Clif::Band, _) => Some(a.min(b)),
+        (Clif::Iadd, _) => a.checked_add(b),
+        (Clif::Imul, _) => a.checked_mul(b),
+        (Clif::Ishl, Some(shift)) => a.checked_mul(1 << shift),
+        (Clif::Ushr, Some(shift)) => Some(a >> shift),
+        (Clif::Bor | Clif::Bxor, _) => {
+            Some(u64::MAX.checked_shr((a | b).leading_zeros()).unwrap_or(0))
+        }
+        _ => None,
+    };
+    bound.filter(|bound| *bound <= most).unwrap_or(most)
 }
 
 fn clif_type(kind: Kind) -> Type {

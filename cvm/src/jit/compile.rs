@@ -1,6 +1,7 @@
 //! A module to machine code: every function through Cranelift, then one piece of executable memory.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -251,7 +252,11 @@ impl<'a> Compiler<'a> {
             .map_err(|error| failed(error.inner.to_string()))?;
         if let Ok(path) = std::env::var("CVM_DUMP") {
             use std::io::Write;
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            let mut file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap();
             writeln!(file, "{}", self.context.func.display()).unwrap();
             let c = self.context.compiled_code().unwrap();
             writeln!(file, "{}", c.vcode.as_deref().unwrap_or("")).unwrap();
@@ -364,6 +369,7 @@ impl<'a> Compiler<'a> {
             calls,
             adapters,
             size: bytes.len(),
+            time: Duration::ZERO,
         })
     }
 }

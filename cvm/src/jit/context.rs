@@ -91,6 +91,9 @@ pub(super) struct Native {
     pub(super) targets: [CallOutFn; CALL_OUTS],
     /// `memset`.
     pub(super) set_memory: usize,
+    /// The canonical NaN of both widths.
+    pub(super) nan: u64,
+    pub(super) single_nan: u64,
     /// Each tag in its place on top of a pointer.
     pub(super) tags: [u64; 8],
     /// The rest of the context.
@@ -125,6 +128,8 @@ pub(super) mod offset {
         RAISE_TARGET = raise_target;
         TARGETS = targets;
         SET_MEMORY = set_memory;
+        NAN = nan;
+        SINGLE_NAN = single_nan;
         TAGS = tags;
     }
 

@@ -23,7 +23,7 @@ use crate::verify::frame::Frame;
 use super::context::offset;
 use super::plan::{Kind, Local, Plan};
 use super::site::Site;
-use super::value::{self, Cell, Stack};
+use super::value::{self, Builder, Cell, Stack};
 
 /// Never executed: ends a block behind a fault that always happens.
 pub(super) const NEVER: TrapCode = TrapCode::unwrap_user(1);
@@ -57,7 +57,7 @@ pub(super) struct Slot {
 
 /// The function under compilation.
 pub(super) struct Lowering<'l, 'a> {
-    pub(super) b: FunctionBuilder<'l>,
+    pub(super) b: Builder<'l>,
     pub(super) shared: &'l Shared<'a>,
     pub(super) body: &'l Body<'a>,
     pub(super) frame: &'l Frame,
@@ -139,8 +139,15 @@ pub(super) fn build<'l, 'a>(
         })
     };
     let (guest, machine) = (region(0, "program"), region(1, "machine"));
+    let flags = fixed(machine);
+    let nan = b.ins().load(F64, flags, table, offset::NAN);
+    let single_nan = b.ins().load(F32, flags, table, offset::SINGLE_NAN);
     let mut lowering = Lowering {
-        b,
+        b: Builder {
+            inner: b,
+            nan,
+            single_nan,
+        },
         shared,
         body,
         frame,
@@ -168,7 +175,20 @@ pub(super) fn build<'l, 'a>(
     lowering.prologue(entry);
     lowering.body();
     lowering.b.seal_all_blocks();
-    lowering.b.finalize(config);
+    lowering.b.inner.finalize(config);
+}
+
+/// A field of the machine's that changes.
+fn machine_field(machine: AliasRegion) -> MemFlagsData {
+    MemFlagsData::new()
+        .with_notrap()
+        .with_aligned()
+        .with_alias_region(Some(machine))
+}
+
+/// A field of the machine's that stays as it is while the function runs.
+fn fixed(machine: AliasRegion) -> MemFlagsData {
+    machine_field(machine).with_readonly().with_can_move()
 }
 
 /// The loops of a function, as the text shows them: first and last instruction.
@@ -366,15 +386,7 @@ impl Lowering<'_, '_> {
 
     /// A field of the machine's that changes.
     pub(super) fn machine(&self) -> MemFlagsData {
-        MemFlagsData::new()
-            .with_notrap()
-            .with_aligned()
-            .with_alias_region(Some(self.machine))
-    }
-
-    /// A field of the machine's that stays as it is while the function runs.
-    fn fixed(&self) -> MemFlagsData {
-        self.machine().with_readonly().with_can_move()
+        machine_field(self.machine)
     }
 
     pub(super) fn load_field(&mut self, offset: i32) -> Value {
@@ -383,7 +395,7 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn load_fixed(&mut self, address: Value, offset: i32) -> Value {
-        let flags = self.fixed();
+        let flags = fixed(self.machine);
         self.b.ins().load(I64, flags, address, offset)
     }
 

@@ -24,6 +24,7 @@ mod tests;
 mod value;
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use cvm_spec::image::{FunctionType, Image};
 use thiserror::Error;
@@ -72,6 +73,8 @@ pub(crate) struct NativeCode {
     adapters: HashMap<(u16, u16), u32>,
     /// Bytes of code.
     size: usize,
+    /// How long it took to make.
+    time: Duration,
 }
 
 #[allow(unsafe_code)]
@@ -84,7 +87,20 @@ unsafe impl Sync for NativeCode {}
 impl NativeCode {
     /// Compiles a verified image.
     pub(crate) fn compile(image: &Image, options: CodeOptions) -> Result<NativeCode, CompileError> {
-        compile::compile(image, options)
+        let start = Instant::now();
+        let mut code = compile::compile(image, options)?;
+        code.time = start.elapsed();
+        Ok(code)
+    }
+
+    /// How many functions were compiled.
+    pub(crate) fn functions(&self) -> usize {
+        self.callees.len() - 1
+    }
+
+    /// How long compilation took.
+    pub(crate) fn time(&self) -> Duration {
+        self.time
     }
 
     /// Bytes of machine code.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cvm_spec::arith::{F_NAN, S_NAN};
 use cvm_spec::image::Image;
 use cvm_spec::pointer::OFFSET_MASK;
 
@@ -94,6 +95,8 @@ impl Run<'_> {
                 raise_target: raise as *const () as usize,
                 targets: TARGETS,
                 set_memory: memset as *const () as usize,
+                nan: F_NAN,
+                single_nan: u64::from(S_NAN),
                 tags: std::array::from_fn(|tag| (tag as u64) << 61),
                 state,
             });

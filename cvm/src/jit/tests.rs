@@ -163,7 +163,10 @@ fn they_leave_a_loop_that_is_tested_at_its_top_and_has_branches() {
         " i_read l:i\n push 3\n i_and\n jz .skip\n i_read l:base\n i_read l:i\n q_read{ADD_TO_SUM}.skip:\n i_read \
          l:i\n q_read b:table{ADD_TO_SUM} i_read l:i\n q_read h:0{ADD_TO_SUM}"
     );
-    let source = looping(&body).replace(".next:", ".next:\n i_read l:i\n i_read l:n\n i_ge\n jnz .out\n");
+    let source = looping(&body).replace(
+        ".next:",
+        ".next:\n i_read l:i\n i_read l:n\n i_ge\n jnz .out\n",
+    );
     let source = source.replace(" jnz .next\n", " drop\n jmp .next\n.out:\n");
     let code = Code::of(&source, 0);
     let lines = code.loop_lines();
@@ -190,7 +193,11 @@ fn a_sum_of_floats_stays_in_a_float_register() {
     let code = Code::of(source, 0);
     let lines = code.loop_lines();
     assert_eq!(count(&lines, "bitcast"), 0);
-    assert_eq!(count(&lines, "fcmp"), 0, "a NaN is made canonical behind the loop");
+    assert_eq!(
+        count(&lines, "fcmp"),
+        0,
+        "a NaN is made canonical behind the loop"
+    );
     assert_eq!(count(&lines, "load.f64"), 1);
 }
 
@@ -211,7 +218,8 @@ fn the_compiler_and_the_interpreter_agree_on_a_heap_that_grows_in_the_function()
 
 #[test]
 fn a_panic_in_a_host_function_goes_through() {
-    let source = ".host plug.fail () -> 0\n.func main ()\n call plug.fail\n ret\n.end\n.entry main\n";
+    let source =
+        ".host plug.fail () -> 0\n.func main ()\n call plug.fail\n ret\n.end\n.entry main\n";
     let module = Arc::new(verify(image(source)).expect("it verifies"));
     let mut host = Host::new();
     host.register("plug.fail", || -> () { panic!("on purpose") });

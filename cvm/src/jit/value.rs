@@ -3,12 +3,13 @@
 //! A cell is 64 untyped bits. Here it is also kept as what it was computed as (a truth value, a float, a constant) and
 //! becomes 64 bits in an integer register only where something needs that.
 
+use std::ops::{Deref, DerefMut};
+
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use cranelift_frontend::{FunctionBuilder, Variable};
-use cvm_spec::arith::{F_NAN, S_NAN};
 use cvm_spec::pointer::Tag;
 
 use super::plan::Kind;
@@ -39,11 +40,23 @@ pub(super) struct Cell {
     pub(super) form: Form,
     /// The segment that it probably points into.
     pub(super) hint: Option<Tag>,
+    /// As an unsigned number it is not above this.
+    pub(super) bound: u64,
 }
 
 impl From<Form> for Cell {
     fn from(form: Form) -> Cell {
-        Cell { form, hint: None }
+        let bound = match form {
+            Form::Constant(value) => value,
+            Form::Truth(_) => 1,
+            Form::Single { .. } => u64::from(u32::MAX),
+            Form::Cell(_) | Form::Float { .. } => u64::MAX,
+        };
+        Cell {
+            form,
+            hint: None,
+            bound,
+        }
     }
 }
 
@@ -64,6 +77,10 @@ impl Cell {
         Cell { hint, ..self }
     }
 
+    pub(super) fn bounded(self, bound: u64) -> Cell {
+        Cell { bound, ..self }
+    }
+
     /// An `f64` (or `f32`) as a cell.
     pub(super) fn float(kind: Kind, value: Value, lazy: bool) -> Cell {
         match kind {
@@ -81,18 +98,36 @@ impl Cell {
     }
 }
 
+/// The builder, and values that every function can use.
+pub(super) struct Builder<'l> {
+    pub(super) inner: FunctionBuilder<'l>,
+    /// The canonical NaN of both widths: loaded, so that a loop keeps it in a register.
+    pub(super) nan: Value,
+    pub(super) single_nan: Value,
+}
+
+impl<'l> Deref for Builder<'l> {
+    type Target = FunctionBuilder<'l>;
+
+    fn deref(&self) -> &FunctionBuilder<'l> {
+        &self.inner
+    }
+}
+
+impl<'l> DerefMut for Builder<'l> {
+    fn deref_mut(&mut self) -> &mut FunctionBuilder<'l> {
+        &mut self.inner
+    }
+}
+
 /// A value with its NaN made canonical.
-fn canonical(b: &mut FunctionBuilder<'_>, kind: Kind, value: Value) -> Value {
-    let nan = match kind {
-        Kind::Single => b.ins().f32const(Ieee32::with_bits(S_NAN)),
-        _ => b.ins().f64const(Ieee64::with_bits(F_NAN)),
-    };
+fn canonical(b: &mut Builder<'_>, nan: Value, value: Value) -> Value {
     let is_nan = b.ins().fcmp(FloatCC::Unordered, value, value);
     b.ins().select(is_nan, nan, value)
 }
 
 /// The 64 bits.
-pub(super) fn cell(b: &mut FunctionBuilder<'_>, cell: Cell) -> Value {
+pub(super) fn cell(b: &mut Builder<'_>, cell: Cell) -> Value {
     match cell.form {
         Form::Constant(bits) => b.ins().iconst(I64, bits as i64),
         Form::Cell(value) => value,
@@ -110,7 +145,7 @@ pub(super) fn cell(b: &mut FunctionBuilder<'_>, cell: Cell) -> Value {
 }
 
 /// The low 32 bits.
-pub(super) fn word(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
+pub(super) fn word(b: &mut Builder<'_>, operand: Cell) -> Value {
     match operand.form {
         Form::Constant(bits) => b.ins().iconst(I32, i64::from(bits as u32)),
         Form::Truth(value) => b.ins().uextend(I32, value),
@@ -126,10 +161,10 @@ pub(super) fn word(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
 }
 
 /// As binary64; with its exact bits, or as any NaN if it is one.
-pub(super) fn float(b: &mut FunctionBuilder<'_>, operand: Cell, exact: bool) -> Value {
+pub(super) fn float(b: &mut Builder<'_>, operand: Cell, exact: bool) -> Value {
     match operand.form {
         Form::Constant(bits) => b.ins().f64const(Ieee64::with_bits(bits)),
-        Form::Float { value, lazy } if exact && lazy => canonical(b, Kind::Float, value),
+        Form::Float { value, lazy } if exact && lazy => canonical(b, b.nan, value),
         Form::Float { value, .. } => value,
         _ => {
             let bits = cell(b, operand);
@@ -139,10 +174,10 @@ pub(super) fn float(b: &mut FunctionBuilder<'_>, operand: Cell, exact: bool) -> 
 }
 
 /// As binary32; with its exact bits, or as any NaN if it is one.
-pub(super) fn single(b: &mut FunctionBuilder<'_>, operand: Cell, exact: bool) -> Value {
+pub(super) fn single(b: &mut Builder<'_>, operand: Cell, exact: bool) -> Value {
     match operand.form {
         Form::Constant(bits) => b.ins().f32const(Ieee32::with_bits(bits as u32)),
-        Form::Single { value, lazy } if exact && lazy => canonical(b, Kind::Single, value),
+        Form::Single { value, lazy } if exact && lazy => canonical(b, b.single_nan, value),
         Form::Single { value, .. } => value,
         _ => {
             let bits = word(b, operand);
@@ -152,12 +187,7 @@ pub(super) fn single(b: &mut FunctionBuilder<'_>, operand: Cell, exact: bool) ->
 }
 
 /// In the form of a kind.
-pub(super) fn of_kind(
-    b: &mut FunctionBuilder<'_>,
-    kind: Kind,
-    operand: Cell,
-    exact: bool,
-) -> Value {
+pub(super) fn of_kind(b: &mut Builder<'_>, kind: Kind, operand: Cell, exact: bool) -> Value {
     match kind {
         Kind::Cell => cell(b, operand),
         Kind::Float => float(b, operand, exact),
@@ -166,7 +196,7 @@ pub(super) fn of_kind(
 }
 
 /// Something that is zero exactly if the cell is.
-pub(super) fn condition(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
+pub(super) fn condition(b: &mut Builder<'_>, operand: Cell) -> Value {
     match operand.form {
         Form::Truth(value) => value,
         _ => cell(b, operand),
@@ -174,7 +204,7 @@ pub(super) fn condition(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
 }
 
 /// Whether the cell is 0, as a truth value.
-pub(super) fn is_zero(b: &mut FunctionBuilder<'_>, operand: Cell) -> Value {
+pub(super) fn is_zero(b: &mut Builder<'_>, operand: Cell) -> Value {
     let value = condition(b, operand);
     b.ins()
         .icmp_imm_s(cranelift_codegen::ir::condcodes::IntCC::Equal, value, 0)
@@ -202,7 +232,7 @@ impl Stack {
         self.cells.clear();
     }
 
-    fn variable(&mut self, b: &mut FunctionBuilder<'_>, position: usize) -> Variable {
+    fn variable(&mut self, b: &mut Builder<'_>, position: usize) -> Variable {
         if self.variables.len() <= position {
             self.variables.resize(position + 1, None);
         }
@@ -210,7 +240,7 @@ impl Stack {
     }
 
     /// Puts all operands into the variables of their positions.
-    pub(super) fn settle(&mut self, b: &mut FunctionBuilder<'_>) {
+    pub(super) fn settle(&mut self, b: &mut Builder<'_>) {
         for index in 0..self.cells.len() {
             let variable = self.variable(b, self.settled + index);
             let value = cell(b, self.cells[index]);
@@ -224,7 +254,7 @@ impl Stack {
         self.cells.push(cell);
     }
 
-    pub(super) fn pop(&mut self, b: &mut FunctionBuilder<'_>) -> Cell {
+    pub(super) fn pop(&mut self, b: &mut Builder<'_>) -> Cell {
         if let Some(cell) = self.cells.pop() {
             return cell;
         }
@@ -234,7 +264,7 @@ impl Stack {
     }
 
     /// The operand `below` under the top.
-    pub(super) fn peek(&mut self, b: &mut FunctionBuilder<'_>, below: usize) -> Cell {
+    pub(super) fn peek(&mut self, b: &mut Builder<'_>, below: usize) -> Cell {
         let position = self.depth() - 1 - below;
         match position.checked_sub(self.settled) {
             Some(index) => self.cells[index],
@@ -246,7 +276,7 @@ impl Stack {
     }
 
     /// Pops `count` operands; the deepest comes first.
-    pub(super) fn take(&mut self, b: &mut FunctionBuilder<'_>, count: usize) -> Vec<Cell> {
+    pub(super) fn take(&mut self, b: &mut Builder<'_>, count: usize) -> Vec<Cell> {
         let mut cells: Vec<Cell> = (0..count).map(|_| self.pop(b)).collect();
         cells.reverse();
         cells

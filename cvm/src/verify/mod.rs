@@ -76,6 +76,11 @@ impl Module {
             .as_ref()
     }
 
+    /// Machine code, if it was compiled.
+    pub(crate) fn compiled(&self, options: CodeOptions) -> Option<&NativeCode> {
+        self.native[options.index()].get()?.as_ref().ok()
+    }
+
     /// Name of a function: its symbol, else `function N`.
     pub fn function_name(&self, function: u32) -> String {
         use cvm_spec::image::SymbolKind;
