@@ -18,7 +18,7 @@ use cvm_spec::isa::Opcode;
 
 use crate::interp::CodeOptions;
 use crate::interp::translate::TypeNumbers;
-use crate::verify::blocks;
+use crate::verify::blocks::{self, Leader};
 use crate::verify::body::Body;
 use crate::verify::flow::Depths;
 use crate::verify::frame::Frame;
@@ -27,6 +27,7 @@ use super::context::Callee;
 use super::function::{self, Shared, Source};
 use super::memory::CodeMemory;
 use super::plan::{ArgumentHints, Plan, Planner};
+use super::shape::Shape;
 use super::{CompileError, NativeCode, libcalls};
 
 /// A place that gets an address when everything has one.
@@ -142,6 +143,13 @@ impl<'a> Compiler<'a> {
         function_type
     }
 
+    /// Where blocks begin, and the function's loops.
+    fn shape(&self) -> (Vec<Leader>, Shape) {
+        let mut leaders = blocks::leaders(&self.body, &self.depths);
+        let shape = Shape::find(&self.body, &self.depths, &mut leaders);
+        (leaders, shape)
+    }
+
     /// Looks at all functions, twice: the second time with what the first found out about arguments.
     fn plans(&mut self) -> Vec<Plan> {
         let image = self.shared.image;
@@ -160,7 +168,7 @@ impl<'a> Compiler<'a> {
                     instruction.opcode == Opcode::HeapGrow
                 };
                 self.shared.uses_heap |= self.body.instructions.iter().any(uses_heap);
-                let leaders = blocks::leaders(&self.body, &self.depths);
+                let (leaders, _) = self.shape();
                 let planner = Planner::new(
                     image,
                     (&self.body, &self.frame, &self.depths),
@@ -178,9 +186,8 @@ impl<'a> Compiler<'a> {
     /// Builds a function in Cranelift's form.
     fn build(&mut self, number: u32, plan: &Plan) {
         let function_type = self.load(number);
-        let leaders = blocks::leaders(&self.body, &self.depths);
+        let (leaders, shape) = self.shape();
         self.context.clear();
-        self.context.set_disasm(true);
         self.context.func = Function::with_name_signature(
             UserFuncName::user(0, number),
             function::signature(function_type),
@@ -191,6 +198,7 @@ impl<'a> Compiler<'a> {
             depths: &self.depths,
             leaders: &leaders,
             plan,
+            shape: &shape,
             function_type,
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
@@ -250,17 +258,6 @@ impl<'a> Compiler<'a> {
         self.context
             .compile(&*self.isa, &mut control)
             .map_err(|error| failed(error.inner.to_string()))?;
-        if let Ok(path) = std::env::var("CVM_DUMP") {
-            use std::io::Write;
-            let mut file = std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .unwrap();
-            writeln!(file, "{}", self.context.func.display()).unwrap();
-            let c = self.context.compiled_code().unwrap();
-            writeln!(file, "{}", c.vcode.as_deref().unwrap_or("")).unwrap();
-        }
         let code = self
             .context
             .compiled_code()

@@ -27,6 +27,9 @@ impl Lowering<'_, '_> {
     pub(super) fn control(&mut self, opcode: Opcode, operand: Operand<'_>) {
         match (opcode, operand) {
             (Opcode::Jmp, Operand::Jump(distance)) => {
+                if let Some((first, branch)) = self.shape.copy(self.number) {
+                    return self.copy_test(first, branch);
+                }
                 let block = self.target(distance);
                 self.stack.settle(&mut self.b);
                 self.b.ins().jump(block, &[]);
@@ -82,7 +85,11 @@ impl Lowering<'_, '_> {
             Some(block) => block,
             None => self.b.create_block(),
         };
-        match (holds, self.leaves_loop(distance)) {
+        let stays = self
+            .body
+            .target(self.number, distance)
+            .is_some_and(|target| self.shape.stays(self.number, target));
+        match (holds, stays) {
             // The block that stays in the loop stands second, see `raise_if`.
             (true, true) => {
                 let is_zero = self.b.ins().icmp_imm_s(IntCC::Equal, condition, 0);
@@ -95,19 +102,6 @@ impl Lowering<'_, '_> {
             Some(_) => self.is_ended = true,
             None => self.begin(next),
         }
-    }
-
-    /// Whether the instruction behind this branch is outside the innermost loop, but the target inside.
-    fn leaves_loop(&self, distance: i32) -> bool {
-        let Some(target) = self.body.target(self.number, distance) else {
-            return false;
-        };
-        let holds = |(first, last): &&(usize, usize)| (*first..=*last).contains(&self.number);
-        let innermost = self.loops.iter().rev().find(holds);
-        innermost.is_some_and(|(first, last)| {
-            let inside = *first..=*last;
-            inside.contains(&target) && !inside.contains(&(self.number + 1))
-        })
     }
 
     fn switch(&mut self, table: JumpTable<'_>) {

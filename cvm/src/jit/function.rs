@@ -22,6 +22,7 @@ use crate::verify::frame::Frame;
 
 use super::context::offset;
 use super::plan::{Kind, Local, Plan};
+use super::shape::Shape;
 use super::site::Site;
 use super::value::{self, Builder, Cell, Stack};
 
@@ -71,8 +72,7 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) local_frame: Option<LocalFrame>,
     pub(super) stack: Stack,
     pub(super) slots: Vec<Slot>,
-    /// Instructions that jumps lead back to, each with the last one that does: loops, as the text shows them.
-    pub(super) loops: Vec<(usize, usize)>,
+    pub(super) shape: &'l Shape,
     /// Blocks of the instructions that jumps lead to.
     pub(super) blocks: Vec<Option<Block>>,
     /// Number and text offset of the instruction under compilation.
@@ -109,6 +109,7 @@ pub(super) struct Source<'l, 'a> {
     pub(super) depths: &'l Depths,
     pub(super) leaders: &'l [Leader],
     pub(super) plan: &'l Plan,
+    pub(super) shape: &'l Shape,
     pub(super) function_type: FunctionType,
 }
 
@@ -125,6 +126,7 @@ pub(super) fn build<'l, 'a>(
         depths,
         leaders,
         plan,
+        shape,
         function_type,
     } = source;
     let entry = b.create_block();
@@ -159,7 +161,7 @@ pub(super) fn build<'l, 'a>(
         local_frame: None,
         stack: Stack::default(),
         slots: Vec::new(),
-        loops: loops(body, depths),
+        shape,
         blocks: vec![None; body.instructions.len()],
         number: 0,
         at: body.start,
@@ -191,27 +193,6 @@ fn fixed(machine: AliasRegion) -> MemFlagsData {
     machine_field(machine).with_readonly().with_can_move()
 }
 
-/// The loops of a function, as the text shows them: first and last instruction.
-fn loops(body: &Body<'_>, depths: &Depths) -> Vec<(usize, usize)> {
-    let mut last = HashMap::new();
-    for number in 0..body.instructions.len() {
-        if depths.before[number] == UNREACHED {
-            continue;
-        }
-        let Ok(()) = body.for_each_distance(number, |distance| {
-            if let Some(target) = body.target(number, distance)
-                && target <= number
-            {
-                last.insert(target, number);
-            }
-            Ok::<(), std::convert::Infallible>(())
-        });
-    }
-    let mut loops: Vec<_> = last.into_iter().collect();
-    loops.sort_unstable();
-    loops
-}
-
 impl Lowering<'_, '_> {
     // ---- instructions in order
 
@@ -223,14 +204,13 @@ impl Lowering<'_, '_> {
         }
         let mut falls_in = true;
         for number in 0..self.body.instructions.len() {
-            let (at, instruction) = self.body.instructions[number];
+            let (_, instruction) = self.body.instructions[number];
             let depth = self.depths.before[number];
             if depth == UNREACHED {
                 falls_in = false;
                 self.declared += usize::from(instruction.opcode == Opcode::Declare);
                 continue;
             }
-            (self.number, self.at) = (number, at);
             let leader = self.leaders[number];
             if let Some(block) = self.blocks[number] {
                 if falls_in {
@@ -238,25 +218,43 @@ impl Lowering<'_, '_> {
                     self.b.ins().jump(block, &[]);
                 }
                 self.b.switch_to_block(block);
-                if !leader.loop_head {
+                if !leader.loop_head && !self.shape.is_reached_from_behind(number) {
                     // Every jump to it stands further up.
                     self.b.seal_block(block);
                 }
                 self.stack.enter_block(depth);
                 self.fresh &= number == 0 && !leader.target;
             }
-            self.b.set_srcloc(SourceLoc::new(at));
-            if self.shared.options.metered && leader.block {
-                self.charge_fuel(blocks::cost(self.body, self.depths, self.leaders, number));
-            }
-            if self.shared.options.polled && (leader.loop_head || number == 0) {
-                self.poll();
-            }
             self.fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
+            self.begin_instruction(number);
             self.is_ended = !instruction.opcode.flow().falls_through();
             self.instruction(&instruction);
             falls_in = !self.is_ended;
         }
+    }
+
+    /// What happens before an instruction: fuel and limits.
+    fn begin_instruction(&mut self, number: usize) {
+        let leader = self.leaders[number];
+        (self.number, self.at) = (number, self.body.instructions[number].0);
+        self.b.set_srcloc(SourceLoc::new(self.at));
+        if self.shared.options.metered && leader.block {
+            self.charge_fuel(blocks::cost(self.body, self.depths, self.leaders, number));
+        }
+        if self.shared.options.polled && (leader.loop_head || number == 0) {
+            self.poll();
+        }
+    }
+
+    /// Instead of a jump to a loop's test, the test.
+    pub(super) fn copy_test(&mut self, first: usize, branch: usize) {
+        self.stack.settle(&mut self.b);
+        for number in first..=branch {
+            self.begin_instruction(number);
+            let (_, instruction) = self.body.instructions[number];
+            self.instruction(&instruction);
+        }
+        self.is_ended = true;
     }
 
     fn instruction(&mut self, instruction: &Instruction<'_>) {

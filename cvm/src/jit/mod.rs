@@ -17,6 +17,7 @@ mod machine;
 mod memory;
 mod plan;
 pub(crate) mod run;
+mod shape;
 mod site;
 mod stubs;
 #[cfg(test)]
