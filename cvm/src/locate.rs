@@ -10,6 +10,7 @@ use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame as FrameShape;
 
 /// Where an engine found a fault.
+#[derive(Debug)]
 pub(crate) struct Place {
     /// Text offset of the instruction, if it is known.
     pub(crate) ip: Option<u32>,

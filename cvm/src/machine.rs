@@ -14,6 +14,7 @@ use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
 use crate::interp::CodeOptions;
 use crate::interp::run::{Ended, Run, Stacks};
+use crate::jit::tier::Tier;
 use crate::jit::{self, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::verify::Module;
@@ -79,7 +80,7 @@ impl Exit {
 /// What executes a program. Results do not depend on it, only speed does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// The best that there is.
+    /// Begins in the interpreter, and compiles what is hot while it runs.
     #[default]
     Auto,
     /// The interpreter.
@@ -96,7 +97,7 @@ impl Engine {
 }
 
 /// What the compiler made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compilation {
     /// How many functions.
     pub functions: usize,
@@ -189,6 +190,7 @@ pub struct Machine {
     stacks: Stacks,
     engine: Engine,
     native_stack: Option<NativeStack>,
+    tier: Option<Tier>,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
     initialised: bool,
@@ -212,6 +214,7 @@ impl Machine {
             stacks: Stacks::new(limits.call_stack)?,
             engine: Engine::default(),
             native_stack: None,
+            tier: None,
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,
@@ -229,6 +232,8 @@ impl Machine {
     /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
     /// a little at every call and loop.
     pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        // Later runs use other code, with counters of its own.
+        self.tier = None;
         InterruptHandle(Arc::clone(self.interrupt.get_or_insert_default()))
     }
 
@@ -303,7 +308,8 @@ impl Machine {
     fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         let ended = match self.engine {
             Engine::Jit => self.run_compiled(function, args)?,
-            Engine::Auto | Engine::Interpreter => self.interpret(function, args),
+            Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
+            Engine::Interpreter => self.interpret(function, args, false),
         };
         if let Some(fuel) = &mut self.fuel {
             *fuel = ended.fuel;
@@ -323,6 +329,7 @@ impl Machine {
         CodeOptions {
             metered: self.fuel.is_some(),
             polled: self.limits.timeout.is_some() || self.interrupt.is_some(),
+            counted: false,
         }
     }
 
@@ -355,10 +362,18 @@ impl Machine {
         Ok(run.run(function, args))
     }
 
-    fn interpret(&mut self, function: u32, args: &[u64]) -> Ended {
-        let options = self.code_options();
+    fn interpret(&mut self, function: u32, args: &[u64], counted: bool) -> Ended {
+        let plain = self.code_options();
+        let options = CodeOptions { counted, ..plain };
+        let tier = counted.then(|| {
+            self.tier.get_or_insert_with(|| {
+                let counters = self.module.code(options).counters;
+                Tier::new(&self.module, plain, counters, self.limits.call_stack)
+            })
+        });
         Run {
             options,
+            tier,
             module: &self.module,
             memory: &mut self.memory,
             host: &mut self.host,
@@ -378,6 +393,9 @@ impl Machine {
 
     /// What the compiler made for this machine's runs, if it was used.
     pub fn compilation(&self) -> Option<Compilation> {
+        if self.engine == Engine::Auto {
+            return Some(self.module.published(self.code_options()).compilation());
+        }
         let code = self.module.compiled(self.code_options())?;
         Some(Compilation {
             functions: code.functions(),

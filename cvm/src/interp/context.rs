@@ -11,6 +11,8 @@ use cvm_spec::fault::FaultCode;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
+use crate::jit::run::Left;
+use crate::jit::tier::Tier;
 use crate::machine::Exit;
 use crate::memory::Memory;
 
@@ -44,6 +46,8 @@ pub(crate) enum Stop {
     Returned,
     /// The run ends.
     Exit(Exit),
+    /// Compiled code was left.
+    Compiled(Left),
     /// A fault at this op, to be completed with registers and backtrace.
     Fault { fault: Box<Fault>, op: *const Op },
 }
@@ -73,6 +77,10 @@ pub(crate) struct Context {
     pub(crate) memory: *mut Memory,
     pub(crate) host: *mut Host,
     pub(crate) imports: *const ImportTarget,
+    /// Counters of calls and rounds, if the code counts.
+    pub(crate) counters: *mut u32,
+    /// What is done when one reaches 0, if the code counts.
+    pub(crate) tier: *mut Tier,
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) stop: Stop,

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::mem;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use cvm_spec::image::Image;
 use crate::fault::Frame;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::jit::run::Left;
+use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
@@ -60,6 +63,8 @@ impl Stacks {
 /// What a run needs besides the code.
 pub(crate) struct Run<'m> {
     pub(crate) options: CodeOptions,
+    /// For code that counts.
+    pub(crate) tier: Option<&'m mut Tier>,
     pub(crate) module: &'m Module,
     pub(crate) memory: &'m mut Memory,
     pub(crate) host: &'m mut Host,
@@ -94,6 +99,11 @@ impl Run<'_> {
             .start(&Watch::new(deadline, self.interrupt.clone()));
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
+        let mut tier = self.tier;
+        let counters = tier.as_mut().map_or(std::ptr::null_mut(), |tier| {
+            tier.start();
+            tier.counters()
+        });
         let mut context = Context {
             cells_end: cells.wrapping_add(self.stacks.count),
             shadow,
@@ -107,6 +117,8 @@ impl Run<'_> {
             memory: self.memory,
             host: self.host,
             imports: self.imports.as_ptr(),
+            counters,
+            tier: tier.map_or(std::ptr::null_mut(), |tier| tier),
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
@@ -144,6 +156,17 @@ impl Run<'_> {
                     Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
                 }
                 Stop::Exit(exit) => exit,
+                Stop::Compiled(Left::Exit(exit)) => exit,
+                Stop::Compiled(Left::Panic(panic)) => {
+                    (*(*ctx).memory).pop_locals_to(csp);
+                    resume_unwind(panic)
+                }
+                Stop::Compiled(Left::Fault { fault, mut place }) => {
+                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
+                    let frames = std::slice::from_raw_parts(shadow, frames);
+                    place.callers.extend(callers(image, code, frames));
+                    Exit::Fault(Box::new(locate(image, *fault, place)))
+                }
                 Stop::Fault { fault, op } => {
                     let frames = (*ctx).shadow.offset_from(shadow) as usize;
                     let frames = std::slice::from_raw_parts(shadow, frames);

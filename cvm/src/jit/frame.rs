@@ -2,11 +2,12 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8X16, I32, I64};
-use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, Signature, Value};
+use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, MemFlagsData, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 use cvm_spec::isa::Flow;
 use cvm_spec::pointer::{ShortPointer, Tag};
 
+use crate::interp::translate::first_operand_slot;
 use crate::verify::frame::{Home, Object};
 
 use super::context::offset;
@@ -44,6 +45,41 @@ impl Lowering<'_, '_> {
                 self.b.ins().store(flags, value, base, address as i32);
             }
         }
+    }
+
+    /// The function goes on at a loop head: with the private locals and operands that the interpreter left in the
+    /// frame's cells, and the frame in `l:` that it made.
+    pub(super) fn enter_loop(&mut self, entry: Block, head: usize) {
+        self.check_stack();
+        let cells = self.b.block_params(entry)[1];
+        if self.frame.local_size != 0 {
+            let csp = self.load_field(LOCAL + offset::SIZE);
+            let fp = self
+                .b
+                .ins()
+                .iadd_imm_s(csp, -i64::from(self.frame.local_size));
+            let segment = self.load_field(LOCAL + offset::BASE);
+            let base = self.b.ins().iadd(segment, fp);
+            self.local_frame = Some(LocalFrame { fp, base });
+        }
+        let flags = MemFlagsData::trusted();
+        let load = |lowering: &mut Self, number: usize| {
+            let value = lowering.b.ins().load(I64, flags, cells, 8 * number as i32);
+            Cell::new(value)
+        };
+        for number in 0..self.frame.slots as usize {
+            self.declare_slot(number);
+            let cell = load(self, number);
+            self.write_slot(number as u32, cell);
+        }
+        let first = first_operand_slot(self.frame.slots) as usize;
+        for position in 0..self.depths.before[head] as usize {
+            let cell = load(self, first + position);
+            self.stack.push(cell);
+        }
+        self.stack.settle(&mut self.b);
+        let block = self.blocks[head].expect("a loop head is a jump's target");
+        self.b.ins().jump(block, &[]);
     }
 
     /// A function that calls no other and is small fits the slack below the limit.

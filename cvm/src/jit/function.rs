@@ -111,6 +111,16 @@ pub(super) struct Source<'l, 'a> {
     pub(super) plan: &'l Plan,
     pub(super) shape: &'l Shape,
     pub(super) function_type: FunctionType,
+    /// Where it is entered: at its start, or at this instruction, a loop head, with a frame of the interpreter's.
+    pub(super) head: Option<usize>,
+}
+
+/// The signature of a function that is entered at a loop head: the table, and the address of the frame's cells.
+pub(super) fn loop_signature(function_type: FunctionType) -> Signature {
+    signature(FunctionType {
+        args: 1,
+        ..function_type
+    })
 }
 
 /// Builds a function.
@@ -128,6 +138,7 @@ pub(super) fn build<'l, 'a>(
         plan,
         shape,
         function_type,
+        head,
     } = source;
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -166,7 +177,7 @@ pub(super) fn build<'l, 'a>(
         number: 0,
         at: body.start,
         declared: 0,
-        fresh: true,
+        fresh: head.is_none(),
         guest,
         machine,
         signatures: HashMap::new(),
@@ -174,8 +185,12 @@ pub(super) fn build<'l, 'a>(
         is_ended: false,
         is_cold: false,
     };
-    lowering.prologue(entry);
-    lowering.body();
+    lowering.make_blocks();
+    match head {
+        None => lowering.prologue(entry),
+        Some(head) => lowering.enter_loop(entry, head),
+    }
+    lowering.body(head.is_none());
     lowering.b.seal_all_blocks();
     lowering.b.inner.finalize(config);
 }
@@ -196,17 +211,21 @@ fn fixed(machine: AliasRegion) -> MemFlagsData {
 impl Lowering<'_, '_> {
     // ---- instructions in order
 
-    fn body(&mut self) {
+    fn make_blocks(&mut self) {
         for (number, leader) in self.leaders.iter().enumerate() {
             if leader.target && self.depths.before[number] != UNREACHED {
                 self.blocks[number] = Some(self.b.create_block());
             }
         }
-        let mut falls_in = true;
+    }
+
+    fn body(&mut self, mut falls_in: bool) {
         for number in 0..self.body.instructions.len() {
             let (_, instruction) = self.body.instructions[number];
             let depth = self.depths.before[number];
-            if depth == UNREACHED {
+            // Entered at a loop head, a function has instructions that nothing leads to any more.
+            let is_dead = !falls_in && self.blocks[number].is_none();
+            if depth == UNREACHED || is_dead {
                 falls_in = false;
                 self.declared += usize::from(instruction.opcode == Opcode::Declare);
                 continue;

@@ -20,6 +20,7 @@ pub(crate) mod run;
 mod shape;
 mod site;
 mod stubs;
+pub(crate) mod tier;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -72,6 +73,10 @@ pub(crate) struct NativeCode {
     calls: Vec<(u32, u32)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
     adapters: HashMap<(u16, u16), u32>,
+    /// Code offset of the function that is entered at a loop head.
+    loop_start: Option<u32>,
+    /// How many functions were compiled.
+    functions: usize,
     /// Bytes of code.
     size: usize,
     /// How long it took to make.
@@ -96,7 +101,7 @@ impl NativeCode {
 
     /// How many functions were compiled.
     pub(crate) fn functions(&self) -> usize {
-        self.callees.len() - 1
+        self.functions
     }
 
     /// How long compilation took.

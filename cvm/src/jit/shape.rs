@@ -15,7 +15,7 @@ const LOOPS_MAX: usize = 500;
 const TEST_MAX: usize = 12;
 
 /// What the text says about a function's jumps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Shape {
     /// Loops: first instruction, and the last one that jumps back to it.
     loops: Vec<(usize, usize)>,

@@ -29,6 +29,7 @@ use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
 use crate::interp::{Code, CodeOptions};
+use crate::jit::tier::Published;
 use crate::jit::{CompileError, NativeCode};
 use body::Body;
 use flow::Depths;
@@ -44,8 +45,9 @@ pub struct Module {
     image: Image,
     data: Arc<[u8]>,
     warnings: Vec<ReadWarning>,
-    code: [OnceLock<Code>; 4],
+    code: [OnceLock<Code>; 8],
     native: [OnceLock<Result<NativeCode, CompileError>>; 4],
+    published: [OnceLock<Arc<Published>>; 4],
 }
 
 impl Module {
@@ -74,6 +76,13 @@ impl Module {
         self.native[options.index()]
             .get_or_init(|| NativeCode::compile(&self.image, options))
             .as_ref()
+    }
+
+    /// What was compiled of it for runs that begin in the interpreter.
+    pub(crate) fn published(&self, options: CodeOptions) -> Arc<Published> {
+        let published = self.published[options.index()]
+            .get_or_init(|| Arc::new(Published::new(self.image.functions.len(), options)));
+        Arc::clone(published)
     }
 
     /// Machine code, if it was compiled.
@@ -168,7 +177,8 @@ fn verify_read(read: Read) -> Result<Module, ModuleError> {
         image,
         data,
         warnings,
-        code: [const { OnceLock::new() }; 4],
+        code: [const { OnceLock::new() }; 8],
         native: [const { OnceLock::new() }; 4],
+        published: [const { OnceLock::new() }; 4],
     })
 }

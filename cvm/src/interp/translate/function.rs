@@ -32,6 +32,8 @@ pub(super) struct Translation<'t, 'a> {
     /// (data cell, function number): places that get a function's first op, its cells in the op before.
     pub(super) calls: &'t mut Vec<(usize, u32)>,
     pub(super) lands: &'t mut Vec<(Land, usize)>,
+    /// How many counters the code uses so far.
+    pub(super) counters: &'t mut usize,
     pub(super) types: &'t mut TypeNumbers,
     /// Number of `declare` instructions before the one under translation.
     pub(super) declared: usize,
@@ -50,6 +52,9 @@ impl Translation<'_, '_> {
             .begin_function(self.frame.slots, self.depths.max);
         let first_op = self.builder.ops.len();
         self.builder.at = self.body.start;
+        if self.options.counted {
+            self.builder.emit(Id::count_call, 0, 0, self.function);
+        }
         self.emit_prologue();
 
         self.op_of = vec![usize::MAX; self.body.instructions.len()];
@@ -81,6 +86,13 @@ impl Translation<'_, '_> {
                     op: std::ptr::null(),
                 };
                 self.lands.push((land, self.op_of[number]));
+            }
+            if self.options.counted && leader.loop_head {
+                let counter = *self.counters as u32;
+                *self.counters += 1;
+                self.builder.emit(Id::count_round, 0, 0, counter);
+                self.builder.emit_data(u64::from(at), 0, self.function);
+                self.builder.last = None;
             }
             if self.options.metered && leader.block {
                 let cost = blocks::cost(self.body, self.depths, &leaders, number);
