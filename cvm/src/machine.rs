@@ -96,6 +96,26 @@ impl Engine {
     }
 }
 
+/// When [`Engine::Auto`] compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiering {
+    /// So many calls of a function, or rounds of a loop, make it hot.
+    pub threshold: u32,
+    /// The program waits for the compiler, so that what is hot runs compiled at once. For tests: it makes runs
+    /// repeatable, not fast.
+    pub waits: bool,
+}
+
+impl Default for Tiering {
+    /// 3,000 calls or rounds, without waiting.
+    fn default() -> Tiering {
+        Tiering {
+            threshold: 3_000,
+            waits: false,
+        }
+    }
+}
+
 /// What the compiler made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compilation {
@@ -191,6 +211,7 @@ pub struct Machine {
     engine: Engine,
     native_stack: Option<NativeStack>,
     tier: Option<Tier>,
+    tiering: Tiering,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
     initialised: bool,
@@ -215,6 +236,7 @@ impl Machine {
             engine: Engine::default(),
             native_stack: None,
             tier: None,
+            tiering: Tiering::default(),
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,
@@ -227,6 +249,12 @@ impl Machine {
     /// Chooses the engine of later runs; before that it is [`Engine::Auto`].
     pub fn set_engine(&mut self, engine: Engine) {
         self.engine = engine;
+    }
+
+    /// Chooses when [`Engine::Auto`] compiles in later runs.
+    pub fn set_tiering(&mut self, tiering: Tiering) {
+        self.tiering = tiering;
+        self.tier = None;
     }
 
     /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
@@ -368,7 +396,8 @@ impl Machine {
         let tier = counted.then(|| {
             self.tier.get_or_insert_with(|| {
                 let counters = self.module.code(options).counters;
-                Tier::new(&self.module, plain, counters, self.limits.call_stack)
+                let call_stack = self.limits.call_stack;
+                Tier::new(&self.module, plain, counters, call_stack, self.tiering)
             })
         });
         Run {

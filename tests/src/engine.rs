@@ -7,7 +7,7 @@ use std::time::Duration;
 use cvm::fault::Fault;
 use cvm::host::Host;
 use cvm::host::sys::{Capture, DirGrant, Stdin, Sys, SysOptions};
-use cvm::machine::{self, Exit, Limits, Machine};
+use cvm::machine::{self, Exit, Limits, Machine, Tiering};
 use cvm::verify::Module;
 use tempfile::TempDir;
 
@@ -36,17 +36,23 @@ pub enum Engine {
     JitTimed,
     /// The compiler without any limit.
     Jit,
+    /// The interpreter and the compiler in turns, counting fuel.
+    AutoMetered,
+    /// The interpreter and the compiler in turns.
+    Auto,
 }
 
 impl Engine {
     /// Every engine; a hang is caught by the first.
-    pub const ALL: [Engine; 6] = [
+    pub const ALL: [Engine; 8] = [
         Engine::Metered,
         Engine::Timed,
         Engine::Plain,
         Engine::JitMetered,
         Engine::JitTimed,
         Engine::Jit,
+        Engine::AutoMetered,
+        Engine::Auto,
     ];
 
     /// What executes the program.
@@ -54,11 +60,15 @@ impl Engine {
         match self {
             Engine::Metered | Engine::Timed | Engine::Plain => machine::Engine::Interpreter,
             Engine::JitMetered | Engine::JitTimed | Engine::Jit => machine::Engine::Jit,
+            Engine::AutoMetered | Engine::Auto => machine::Engine::Auto,
         }
     }
 
     fn is_metered(self) -> bool {
-        matches!(self, Engine::Metered | Engine::JitMetered)
+        matches!(
+            self,
+            Engine::Metered | Engine::JitMetered | Engine::AutoMetered
+        )
     }
 
     fn is_timed(self) -> bool {
@@ -74,6 +84,8 @@ impl Engine {
             Engine::JitMetered => "jit with fuel",
             Engine::JitTimed => "jit with timeout",
             Engine::Jit => "jit",
+            Engine::AutoMetered => "auto with fuel",
+            Engine::Auto => "auto",
         }
     }
 
@@ -154,6 +166,11 @@ pub fn run(
     let mut machine = Machine::new(Arc::clone(module), host, engine.limits(run))
         .map_err(|error| error.to_string())?;
     machine.set_engine(engine.of_machine());
+    // Hot at the second call or round, and compiled at once: so that every place where the engines change is tried.
+    machine.set_tiering(Tiering {
+        threshold: 2,
+        waits: true,
+    });
     let exit = machine.run().map_err(|error| error.to_string())?;
     let fuel = machine.fuel_used();
     let status = exit.status();

@@ -280,8 +280,7 @@ impl<'a> Compiler<'a> {
             Some(_) => function::loop_signature(function_type),
         };
         self.context.clear();
-        self.context.func =
-            Function::with_name_signature(UserFuncName::user(0, number), signature);
+        self.context.func = Function::with_name_signature(UserFuncName::user(0, number), signature);
         let source = Source {
             body: &self.loaded.body,
             frame: &self.loaded.frame,

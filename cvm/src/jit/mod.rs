@@ -20,9 +20,9 @@ pub(crate) mod run;
 mod shape;
 mod site;
 mod stubs;
-pub(crate) mod tier;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tier;
 mod value;
 
 use std::collections::HashMap;

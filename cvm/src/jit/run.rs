@@ -105,7 +105,11 @@ pub(super) unsafe fn enter(
             None => Ok(()),
             Some(Stop::Exit(exit)) => Err(Left::Exit(exit)),
             Some(Stop::Panic(panic)) => Err(Left::Panic(panic)),
-            Some(Stop::Fault { fault, ip, entering }) => {
+            Some(Stop::Fault {
+                fault,
+                ip,
+                entering,
+            }) => {
                 let frames = code.frames((*native).frame);
                 let csp = (*state.memory).csp();
                 let place = place(image, &frames, ip, entering, csp);

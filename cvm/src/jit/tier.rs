@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
 use crate::interp::CodeOptions;
-use crate::machine::Compilation;
+use crate::machine::{Compilation, Tiering};
 use crate::memory::{Descriptor, Memory};
 use crate::verify::Module;
 use crate::verify::body::Body;
@@ -26,8 +26,6 @@ use super::machine::native;
 use super::run::{Left, enter, set_up};
 use super::{NativeCode, NativeStack, native_stack};
 
-/// So many calls of a function, or rounds of a loop, make it hot.
-const HOT: u32 = 3000;
 /// So many more pass before the interpreter looks again whether code is there.
 const AGAIN: u32 = 300;
 /// Never looked at again.
@@ -172,13 +170,17 @@ impl Published {
             image.function_type(record).unwrap_or_default()
         };
         if hot.head.is_some() {
-            let code_start = code.as_ref().and_then(|code| Some(code.memory.at(code.loop_start?)));
+            let code_start = code
+                .as_ref()
+                .and_then(|code| Some(code.memory.at(code.loop_start?)));
             let found = entry(code_start, (LOOP, type_of(hot.function).results));
             lock(&self.loops).insert(hot, found);
         }
         for function in unit.functions {
             let function_type = type_of(function);
-            let start = code.as_ref().map(|code| code.callees[function as usize + 1].code);
+            let start = code
+                .as_ref()
+                .map(|code| code.callees[function as usize + 1].code);
             let found = entry(start, (function_type.args, function_type.results));
             // A function that was compiled before keeps its code; of a unit that failed only the function that was
             // asked for is given up.
@@ -220,6 +222,7 @@ pub(crate) struct Tier {
     published: Arc<Published>,
     counters: Vec<u32>,
     call_stack: u64,
+    tiering: Tiering,
     stack: Option<NativeStack>,
     /// Set at the first entry of a run.
     state: Option<Box<State>>,
@@ -235,12 +238,14 @@ impl Tier {
         options: CodeOptions,
         counters: usize,
         call_stack: u64,
+        tiering: Tiering,
     ) -> Tier {
         Tier {
             module: Arc::clone(module),
             published: module.published(options),
-            counters: vec![HOT; counters],
+            counters: vec![tiering.threshold.max(1); counters],
             call_stack,
+            tiering,
             stack: None,
             state: None,
         }
@@ -268,6 +273,9 @@ impl Tier {
         parts: RunParts,
         cells: *mut u64,
     ) -> Entered {
+        if self.tiering.waits && self.published.find(hot).is_none() {
+            self.published.compile(&self.module, hot);
+        }
         let entry = match self.published.find(hot) {
             Some(Some(entry)) => entry,
             Some(None) => {

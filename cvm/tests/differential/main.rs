@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvm::host::Host;
-use cvm::machine::{Engine, Exit, Limits, Machine};
+use cvm::machine::{Engine, Exit, Limits, Machine, Tiering};
 use cvm::verify::verify;
 use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{Pointer, Tag};
@@ -86,7 +86,7 @@ fn the_engines_agree_with_the_reference() {
             let timeout = Some(Duration::from_secs(60));
             ways.extend([limits, Limits { timeout, ..limits }]);
         }
-        let engines = [Engine::Interpreter, Engine::Jit].into_iter();
+        let engines = [Engine::Interpreter, Engine::Jit, Engine::Auto].into_iter();
         let engines = engines.filter(|engine| engine.is_available());
         for (engine, limits) in
             engines.flat_map(|engine| ways.iter().map(move |way| (engine, *way)))
@@ -98,6 +98,11 @@ fn the_engines_agree_with_the_reference() {
             let mut machine = Machine::new(Arc::clone(&module), Host::new(), limits)
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
             machine.set_engine(engine);
+            // Some programs change engines at once, some later.
+            machine.set_tiering(Tiering {
+                threshold: 1 + (seed % 4) as u32,
+                waits: true,
+            });
             let found = shorten(outcome(machine.run().expect("it has an entry")));
             assert_eq!(found, expected, "{what}: how the run ended");
             if limits.fuel.is_some() {

@@ -96,4 +96,3 @@ unsafe fn enter(
         }
     }
 }
-
