@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cvm_spec::fault::FaultCode;
 use cvm_spec::image::Image;
 
 use super::compile::inspect;
 use crate::host::Host;
 use crate::interp::CodeOptions;
-use crate::machine::{Engine, Exit, Limits, Machine};
+use crate::machine::{Compilation, Engine, Exit, Limits, Machine, Tiering};
 use crate::verify::verify;
 
 fn image(source: &str) -> Image {
@@ -228,4 +229,113 @@ fn a_panic_in_a_host_function_goes_through() {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| machine.run()));
     let panic = result.expect_err("it panics");
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+}
+
+fn machine(source: &str, engine: Engine, limits: Limits) -> Machine {
+    let module = Arc::new(verify(image(source)).expect("it verifies"));
+    let mut machine = Machine::new(module, Host::new(), limits).expect("it starts");
+    machine.set_engine(engine);
+    machine
+}
+
+/// One loop in the entry function, which is called once.
+const LONG_LOOP: &str = ".func main () -> 1\n declare i\n declare sum\n.next:\n i_read l:sum\n i_read l:i\n i_add\n \
+                         i_write l:sum\n i_read l:i\n push 1\n i_add\n i_write l:i\n i_read l:i\n push \
+                         50000000\n i_lt\n jnz .next\n i_read l:sum\n ret\n.end\n.entry main\n";
+
+#[test]
+fn a_loop_that_runs_is_entered_without_a_call() {
+    let mut machine = machine(LONG_LOOP, Engine::Auto, Limits::default());
+    let exit = machine.run().expect("it runs");
+    assert_eq!(exit, Exit::Returned(vec![50_000_000 * 49_999_999 / 2]));
+    let compiled = machine.compilation().expect("it was compiled");
+    assert!(compiled.functions > 0 && compiled.bytes > 0);
+}
+
+#[test]
+fn what_is_not_hot_is_not_compiled() {
+    let source = LONG_LOOP.replace("50000000", "50");
+    let mut machine = machine(&source, Engine::Auto, Limits::default());
+    assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![50 * 49 / 2]));
+    assert_eq!(machine.compilation(), Some(Compilation::default()));
+}
+
+/// f(n) calls itself n deep and then divides by 0, with objects in l: on the way.
+const DEEP: &str = ".func f (n) -> 1\n declare buf[3]\n i_read l:n\n jnz .deeper\n push 1\n push 0\n i_div\n ret\n\
+                    .deeper:\n push 8\n i_read l:n\n q_write l:buf\n i_read l:n\n push 1\n i_sub\n call f\n push \
+                    8\n q_read l:buf\n i_add\n ret\n.end\n.func main () -> 1\n push 40\n call f\n ret\n.end\n.entry \
+                    main\n";
+
+#[test]
+fn a_backtrace_goes_through_frames_of_both_engines() {
+    let fault_of = |engine, threshold| {
+        let mut machine = machine(DEEP, engine, Limits::default());
+        machine.set_tiering(Tiering {
+            threshold,
+            waits: true,
+        });
+        match machine.run().expect("it runs") {
+            Exit::Fault(fault) => fault,
+            exit => panic!("{exit:?}"),
+        }
+    };
+    let wanted = fault_of(Engine::Interpreter, 1);
+    assert_eq!(wanted.backtrace.len(), 42);
+    assert_eq!(fault_of(Engine::Jit, 1), wanted);
+    for threshold in 1..45 {
+        assert_eq!(fault_of(Engine::Auto, threshold), wanted, "{threshold}");
+    }
+}
+
+#[test]
+fn fuel_is_the_same_wherever_the_engines_change() {
+    let source = LONG_LOOP.replace("50000000", "100");
+    let limits = Limits {
+        fuel: Some(1_000),
+        ..Limits::default()
+    };
+    let end = |engine, threshold| {
+        let mut machine = machine(&source, engine, limits);
+        machine.set_tiering(Tiering {
+            threshold,
+            waits: true,
+        });
+        let exit = machine.run().expect("it runs");
+        (exit, machine.fuel_used())
+    };
+    let wanted = end(Engine::Interpreter, 1);
+    assert!(matches!(wanted.0, Exit::Fault(_)), "{wanted:?}");
+    for threshold in 1..90 {
+        assert_eq!(end(Engine::Auto, threshold), wanted, "{threshold}");
+    }
+}
+
+#[test]
+fn ten_thousand_frames_of_64_cells_fit() {
+    let declares: String = (0..60).map(|n| format!(" declare x{n}\n")).collect();
+    let writes: String = (0..60)
+        .map(|n| format!(" i_read l:n\n push {n}\n i_add\n i_write l:x{n}\n"))
+        .collect();
+    let reads: String = (0..60).map(|n| format!(" i_read l:x{n}\n i_add\n")).collect();
+    let source = format!(
+        ".func f (n) -> 1\n{declares}{writes} i_read l:n\n jnz .deeper\n push 0\n ret\n.deeper:\n i_read l:n\n push \
+         1\n i_sub\n call f\n{reads} ret\n.end\n.func main () -> 1\n push 10000\n call f\n ret\n.end\n.entry main\n"
+    );
+    let sum: u64 = (1..=10_000).map(|n| 60 * n + 59 * 60 / 2).sum();
+    let mut machine = machine(&source, Engine::Jit, Limits::default());
+    assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![sum]));
+}
+
+#[test]
+fn recursion_without_end_is_the_callers_fault() {
+    let source = ".func f ()\n nop\n call f\n ret\n.end\n.func main ()\n call f\n ret\n.end\n.entry main\n";
+    let mut machine = machine(source, Engine::Jit, Limits::default());
+    let Exit::Fault(fault) = machine.run().expect("it runs") else {
+        panic!("a fault")
+    };
+    assert_eq!(fault.code, FaultCode::CallStackOverflow);
+    assert_eq!(fault.registers.ip, 1, "the call, not the entry");
+    assert!(fault.omitted.is_some());
+    // The machine is as good as new.
+    assert!(matches!(machine.run().expect("it runs"), Exit::Fault(_)));
 }
