@@ -45,6 +45,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(all(feature = "jit", target_arch = "x86_64", unix)),
+    allow(dead_code, reason = "what only the compiler uses")
+)]
+
 pub mod fault;
 pub mod host;
 pub mod machine;

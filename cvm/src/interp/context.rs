@@ -11,11 +11,11 @@ use cvm_spec::fault::FaultCode;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
-use crate::jit::run::Left;
 use crate::jit::tier::Tier;
 use crate::machine::Exit;
 use crate::memory::Memory;
 
+use super::handover::Left;
 use super::op::{Op, Slots};
 use super::translate::Land;
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod context;
 pub(crate) mod handlers;
+pub(crate) mod handover;
 pub(crate) mod op;
 pub(crate) mod run;
 pub(crate) mod translate;

@@ -13,7 +13,6 @@ use cvm_spec::image::Image;
 use crate::fault::Frame;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
-use crate::jit::run::Left;
 use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
@@ -22,6 +21,7 @@ use crate::verify::Module;
 
 use super::context::{Context, ShadowFrame, Stop};
 use super::handlers::list;
+use super::handover::Left;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.

@@ -83,3 +83,58 @@ pub(crate) mod run {
         }
     }
 }
+
+pub(crate) mod tier {
+    use super::*;
+    use crate::interp::handover::{Entered, Hot, RunParts};
+    use crate::machine::{Compilation, Tiering};
+
+    /// What was compiled: nothing.
+    #[derive(Debug)]
+    pub(crate) struct Published;
+
+    impl Published {
+        /// Nothing is ever in it.
+        pub(crate) fn new(_: usize, _: CodeOptions) -> Published {
+            Published
+        }
+
+        /// Nothing.
+        pub(crate) fn compilation(&self) -> Compilation {
+            Compilation::default()
+        }
+    }
+
+    /// A machine's part, which no machine has, because nothing counts.
+    #[derive(Debug)]
+    pub(crate) struct Tier(Infallible);
+
+    impl Tier {
+        /// Never called.
+        pub(crate) fn new(_: &Arc<Module>, _: CodeOptions, _: usize, _: u64, _: Tiering) -> Tier {
+            unreachable!("without a compiler nothing counts")
+        }
+
+        /// Never called.
+        pub(crate) fn counters(&mut self) -> *mut u32 {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) fn start(&mut self) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        #[allow(unsafe_code)]
+        pub(crate) unsafe fn enter(
+            &mut self,
+            _: Hot,
+            _: usize,
+            _: RunParts,
+            _: *mut u64,
+        ) -> Entered {
+            match self.0 {}
+        }
+    }
+}

@@ -130,30 +130,30 @@ impl Lowering<'_, '_> {
             SLe => self.float_compare(FloatCC::LessThanOrEqual, Kind::Single),
             SGt => self.float_compare(FloatCC::GreaterThan, Kind::Single),
             SGe => self.float_compare(FloatCC::GreaterThanOrEqual, Kind::Single),
-            IToF => self.from_integer(Clif::FcvtFromSint, I64, Kind::Float),
-            UToF => self.from_integer(Clif::FcvtFromUint, I64, Kind::Float),
-            DToF => self.from_integer(Clif::FcvtFromSint, I32, Kind::Float),
-            UdToF => self.from_integer(Clif::FcvtFromUint, I32, Kind::Float),
-            IToS => self.from_integer(Clif::FcvtFromSint, I64, Kind::Single),
-            UToS => self.from_integer(Clif::FcvtFromUint, I64, Kind::Single),
-            DToS => self.from_integer(Clif::FcvtFromSint, I32, Kind::Single),
-            UdToS => self.from_integer(Clif::FcvtFromUint, I32, Kind::Single),
-            FToI => self.to_integer(Kind::Float, I64, true, true),
-            FToU => self.to_integer(Kind::Float, I64, false, true),
-            FToD => self.to_integer(Kind::Float, I32, true, true),
-            FToUd => self.to_integer(Kind::Float, I32, false, true),
-            SToI => self.to_integer(Kind::Single, I64, true, true),
-            SToU => self.to_integer(Kind::Single, I64, false, true),
-            SToD => self.to_integer(Kind::Single, I32, true, true),
-            SToUd => self.to_integer(Kind::Single, I32, false, true),
-            FToISat => self.to_integer(Kind::Float, I64, true, false),
-            FToUSat => self.to_integer(Kind::Float, I64, false, false),
-            FToDSat => self.to_integer(Kind::Float, I32, true, false),
-            FToUdSat => self.to_integer(Kind::Float, I32, false, false),
-            SToISat => self.to_integer(Kind::Single, I64, true, false),
-            SToUSat => self.to_integer(Kind::Single, I64, false, false),
-            SToDSat => self.to_integer(Kind::Single, I32, true, false),
-            SToUdSat => self.to_integer(Kind::Single, I32, false, false),
+            IToF => self.integer_to_float(Clif::FcvtFromSint, I64, Kind::Float),
+            UToF => self.integer_to_float(Clif::FcvtFromUint, I64, Kind::Float),
+            DToF => self.integer_to_float(Clif::FcvtFromSint, I32, Kind::Float),
+            UdToF => self.integer_to_float(Clif::FcvtFromUint, I32, Kind::Float),
+            IToS => self.integer_to_float(Clif::FcvtFromSint, I64, Kind::Single),
+            UToS => self.integer_to_float(Clif::FcvtFromUint, I64, Kind::Single),
+            DToS => self.integer_to_float(Clif::FcvtFromSint, I32, Kind::Single),
+            UdToS => self.integer_to_float(Clif::FcvtFromUint, I32, Kind::Single),
+            FToI => self.float_to_integer(Kind::Float, I64, true, true),
+            FToU => self.float_to_integer(Kind::Float, I64, false, true),
+            FToD => self.float_to_integer(Kind::Float, I32, true, true),
+            FToUd => self.float_to_integer(Kind::Float, I32, false, true),
+            SToI => self.float_to_integer(Kind::Single, I64, true, true),
+            SToU => self.float_to_integer(Kind::Single, I64, false, true),
+            SToD => self.float_to_integer(Kind::Single, I32, true, true),
+            SToUd => self.float_to_integer(Kind::Single, I32, false, true),
+            FToISat => self.float_to_integer(Kind::Float, I64, true, false),
+            FToUSat => self.float_to_integer(Kind::Float, I64, false, false),
+            FToDSat => self.float_to_integer(Kind::Float, I32, true, false),
+            FToUdSat => self.float_to_integer(Kind::Float, I32, false, false),
+            SToISat => self.float_to_integer(Kind::Single, I64, true, false),
+            SToUSat => self.float_to_integer(Kind::Single, I64, false, false),
+            SToDSat => self.float_to_integer(Kind::Single, I32, true, false),
+            SToUdSat => self.float_to_integer(Kind::Single, I32, false, false),
             FToS => {
                 let operand = self.pop();
                 let operand = value::float(&mut self.b, operand, false);
@@ -363,7 +363,7 @@ impl Lowering<'_, '_> {
         self.stack.push(Cell::truth(result));
     }
 
-    fn from_integer(&mut self, clif: Clif, ty: Type, kind: Kind) {
+    fn integer_to_float(&mut self, clif: Clif, ty: Type, kind: Kind) {
         let operand = self.pop();
         let operand = self.integer(operand, ty);
         let (inst, dfg) = self.b.ins().Unary(clif, clif_type(kind), operand);
@@ -372,7 +372,7 @@ impl Lowering<'_, '_> {
     }
 
     /// A float to an integer. What `cvm_spec::arith` calls out of range faults, or saturates.
-    fn to_integer(&mut self, kind: Kind, ty: Type, is_signed: bool, faults: bool) {
+    fn float_to_integer(&mut self, kind: Kind, ty: Type, is_signed: bool, faults: bool) {
         let operand = self.pop();
         let float = value::of_kind(&mut self.b, kind, operand, false);
         if faults {

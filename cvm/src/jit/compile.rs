@@ -115,9 +115,7 @@ pub(super) fn closure(image: &Image, types: &[u32], function: u32) -> Vec<u32> {
         for (_, instruction) in &body.instructions {
             match (instruction.opcode, instruction.operand) {
                 (Opcode::Call | Opcode::RetCall, Operand::Index(callee)) => {
-                    if found.insert(callee) {
-                        work.push(callee);
-                    }
+                    work.extend(found.insert(callee).then_some(callee));
                 }
                 (Opcode::CallI | Opcode::RetCallI, Operand::Index(index)) => {
                     let number = types[index as usize];

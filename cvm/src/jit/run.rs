@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use std::any::Any;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,9 +11,10 @@ use cvm_spec::arith::{F_NAN, S_NAN};
 use cvm_spec::image::Image;
 use cvm_spec::pointer::OFFSET_MASK;
 
-use crate::fault::{Fault, Frame};
+use crate::fault::Frame;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::interp::handover::Left;
 use crate::interp::run::Ended;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
@@ -25,17 +25,6 @@ use super::context::{Native, State, Stop};
 use super::machine::{TARGETS, native, raise};
 use super::memory::NativeStack;
 use super::{NativeCode, stubs};
-
-/// Why compiled code was left before its function returned.
-#[derive(Debug)]
-pub(crate) enum Left {
-    /// The run ends.
-    Exit(Exit),
-    /// A fault, with its place among the compiled frames.
-    Fault { fault: Box<Fault>, place: Place },
-    /// A host function panicked.
-    Panic(Box<dyn Any + Send>),
-}
 
 unsafe extern "C" {
     safe fn memset();

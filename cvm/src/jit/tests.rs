@@ -256,7 +256,10 @@ fn a_loop_that_runs_is_entered_without_a_call() {
 fn what_is_not_hot_is_not_compiled() {
     let source = LONG_LOOP.replace("50000000", "50");
     let mut machine = machine(&source, Engine::Auto, Limits::default());
-    assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![50 * 49 / 2]));
+    assert_eq!(
+        machine.run().expect("it runs"),
+        Exit::Returned(vec![50 * 49 / 2])
+    );
     assert_eq!(machine.compilation(), Some(Compilation::default()));
 }
 
@@ -316,7 +319,9 @@ fn ten_thousand_frames_of_64_cells_fit() {
     let writes: String = (0..60)
         .map(|n| format!(" i_read l:n\n push {n}\n i_add\n i_write l:x{n}\n"))
         .collect();
-    let reads: String = (0..60).map(|n| format!(" i_read l:x{n}\n i_add\n")).collect();
+    let reads: String = (0..60)
+        .map(|n| format!(" i_read l:x{n}\n i_add\n"))
+        .collect();
     let source = format!(
         ".func f (n) -> 1\n{declares}{writes} i_read l:n\n jnz .deeper\n push 0\n ret\n.deeper:\n i_read l:n\n push \
          1\n i_sub\n call f\n{reads} ret\n.end\n.func main () -> 1\n push 10000\n call f\n ret\n.end\n.entry main\n"
@@ -328,7 +333,8 @@ fn ten_thousand_frames_of_64_cells_fit() {
 
 #[test]
 fn recursion_without_end_is_the_callers_fault() {
-    let source = ".func f ()\n nop\n call f\n ret\n.end\n.func main ()\n call f\n ret\n.end\n.entry main\n";
+    let source =
+        ".func f ()\n nop\n call f\n ret\n.end\n.func main ()\n call f\n ret\n.end\n.entry main\n";
     let mut machine = machine(source, Engine::Jit, Limits::default());
     let Exit::Fault(fault) = machine.run().expect("it runs") else {
         panic!("a fault")

@@ -8,35 +8,25 @@
 #![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use crate::host::Host;
-use crate::host::call::ImportTarget;
 use crate::interp::CodeOptions;
+use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
-use crate::memory::{Descriptor, Memory};
 use crate::verify::Module;
 use crate::verify::body::Body;
 
 use super::compile::{self, Hints, LOOP, Unit};
 use super::context::State;
 use super::machine::native;
-use super::run::{Left, enter, set_up};
+use super::run::{enter, set_up};
 use super::{NativeCode, NativeStack, native_stack};
 
 /// So many more pass before the interpreter looks again whether code is there.
 const AGAIN: u32 = 300;
 /// Never looked at again.
 const NEVER: u32 = u32::MAX;
-
-/// What the interpreter asks for: a function, or its loop whose head is at this text offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Hot {
-    pub(crate) function: u32,
-    pub(crate) head: Option<u32>,
-}
 
 /// A way into compiled code.
 #[derive(Clone, Debug)]
@@ -189,30 +179,6 @@ impl Published {
             }
         }
     }
-}
-
-/// What compiled code needs of the interpreter's run.
-pub(crate) struct RunParts {
-    pub(crate) table: *mut Descriptor,
-    pub(crate) memory: *mut Memory,
-    pub(crate) host: *mut Host,
-    pub(crate) imports: *const ImportTarget,
-    pub(crate) metered: bool,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) interrupt: Arc<AtomicBool>,
-    pub(crate) fuel: u64,
-    pub(crate) polls: u32,
-}
-
-/// What came of looking for compiled code.
-#[derive(Debug)]
-pub(crate) enum Entered {
-    /// There is none yet.
-    NotYet,
-    /// The function has returned; its results are in the first cells. The fuel and polls that are left.
-    Returned { fuel: u64, polls: u32 },
-    /// It was left.
-    Left { left: Left, fuel: u64 },
 }
 
 /// A machine's part: counters, and its stack for compiled code.

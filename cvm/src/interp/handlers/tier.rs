@@ -2,8 +2,8 @@
 
 use super::{handlers, slot};
 use crate::interp::context::{Context, Stop};
+use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::interp::op::{Slots, goto, stop};
-use crate::jit::tier::{Entered, Hot, RunParts};
 use crate::memory::Descriptor;
 
 /// How the interpreter goes on.
