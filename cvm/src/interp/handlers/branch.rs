@@ -11,18 +11,18 @@ use crate::interp::op::goto;
 macro_rules! compare_branches {
     ($($op:ident)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$op _jr>](ip, fp, table, ctx) {
+            fn [<$op _jr>](ip, fp, shadow, table, ctx) {
                 if arith::$op(slot!(fp, (*ip).a), slot!(fp, (*ip).b)) != 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
-            fn [<$op _ji>](ip, fp, table, ctx) {
+            fn [<$op _ji>](ip, fp, shadow, table, ctx) {
                 if arith::$op(slot!(fp, (*ip).a), (*ip).b as i16 as u64) != 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
         )* } }
@@ -33,18 +33,18 @@ macro_rules! compare_branches {
 macro_rules! float_branches {
     ($($op:ident)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$op _jr>](ip, fp, table, ctx) {
+            fn [<$op _jr>](ip, fp, shadow, table, ctx) {
                 if arith::$op(slot!(fp, (*ip).a), slot!(fp, (*ip).b)) != 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
-            fn [<$op _nr>](ip, fp, table, ctx) {
+            fn [<$op _nr>](ip, fp, shadow, table, ctx) {
                 if arith::$op(slot!(fp, (*ip).a), slot!(fp, (*ip).b)) == 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
         )* } }
@@ -55,22 +55,22 @@ macro_rules! float_branches {
 macro_rules! counting_branches {
     ($($op:ident $add:ident;)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$op _jr_inc>](ip, fp, table, ctx) {
+            fn [<$op _jr_inc>](ip, fp, shadow, table, ctx) {
                 let count = arith::$add(slot!(fp, (*ip).a), 1);
                 slot!(fp, (*ip).a) = count;
                 if arith::$op(count, slot!(fp, (*ip).b)) != 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
-            fn [<$op _ji_inc>](ip, fp, table, ctx) {
+            fn [<$op _ji_inc>](ip, fp, shadow, table, ctx) {
                 let count = arith::$add(slot!(fp, (*ip).a), 1);
                 slot!(fp, (*ip).a) = count;
                 if arith::$op(count, (*ip).b as i16 as u64) != 0 {
-                    goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 }
             }
         )* } }
@@ -80,56 +80,56 @@ pub(crate) use {compare_branches, counting_branches, float_branches};
 
 handlers! {
     /// Jump to c.
-    fn jump(ip, fp, table, ctx) {
-        goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+    fn jump(ip, fp, shadow, table, ctx) {
+        goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
     }
 
     /// Jump to c if a is 0.
-    fn jump_zero(ip, fp, table, ctx) {
+    fn jump_zero(ip, fp, shadow, table, ctx) {
         if slot!(fp, (*ip).a) == 0 {
-            goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+            goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
         } else {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         }
     }
 
     /// Jump to c if a is not 0.
-    fn jump_nonzero(ip, fp, table, ctx) {
+    fn jump_nonzero(ip, fp, shadow, table, ctx) {
         if slot!(fp, (*ip).a) != 0 {
-            goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+            goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
         } else {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         }
     }
 
     /// Jump to c if the low 32 bits of a are 0.
-    fn jump_zero_d(ip, fp, table, ctx) {
+    fn jump_zero_d(ip, fp, shadow, table, ctx) {
         if slot!(fp, (*ip).a) as u32 == 0 {
-            goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+            goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
         } else {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         }
     }
 
     /// Jump to c if the low 32 bits of a are not 0.
-    fn jump_nonzero_d(ip, fp, table, ctx) {
+    fn jump_nonzero_d(ip, fp, shadow, table, ctx) {
         if slot!(fp, (*ip).a) as u32 != 0 {
-            goto(at_distance!(ip, (*ip).c), fp, table, ctx)
+            goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
         } else {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         }
     }
 
     /// Jump to the distance in data cell number min(a, c - 1); distances count from this op.
-    fn switch(ip, fp, table, ctx) {
+    fn switch(ip, fp, shadow, table, ctx) {
         let last = u64::from((*ip).c) - 1;
         let index = slot!(fp, (*ip).a).min(last);
         let cell = ip.add(1 + index as usize);
-        goto(at_distance!(ip, (*cell).c), fp, table, ctx)
+        goto(at_distance!(ip, (*cell).c), fp, shadow, table, ctx)
     }
 
     /// `jmp_i`: jump to the `land` of function c that the pointer a names.
-    fn jump_indirect(ip, fp, table, ctx) {
+    fn jump_indirect(ip, fp, shadow, table, ctx) {
         let target = slot!(fp, (*ip).a);
         let pointer = Pointer(target);
         if pointer.tag() != Tag::Text {
@@ -137,42 +137,40 @@ handlers! {
         }
         let lands = &*(*ctx).lands;
         match lands.binary_search_by_key(&pointer.offset(), |land| u64::from(land.text)) {
-            Ok(found) if lands[found].function == (*ip).c => goto(lands[found].op, fp, table, ctx),
+            Ok(found) if lands[found].function == (*ip).c => goto(lands[found].op, fp, shadow, table, ctx),
             _ => refuse_target(ip, ctx, FaultCode::JumpToNonLand, target, None),
         }
     }
 
     /// Charges a block's c units of fuel.
-    fn charge_fuel(ip, fp, table, ctx) {
+    fn charge_fuel(ip, fp, shadow, table, ctx) {
         let cost = u64::from((*ip).c);
         if (*ctx).fuel >= cost {
             (*ctx).fuel -= cost;
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         } else {
             raise_code(ip, ctx, FaultCode::OutOfFuel, 0, 0)
         }
     }
 
     /// Looks at the time limit and the interrupt flag now and then.
-    fn poll(ip, fp, table, ctx) {
+    fn poll(ip, fp, shadow, table, ctx) {
         (*ctx).polls -= 1;
         if (*ctx).polls == 0
             && let Some(code) = (*ctx).poll()
         {
             return raise_code(ip, ctx, code, 0, 0);
         }
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// `brk`.
-    fn breakpoint(ip, fp, table, ctx) {
-        let _ = (fp, table);
+    fn breakpoint(ip, fp, shadow, table, ctx) {
         raise_code(ip, ctx, FaultCode::Breakpoint, 0, 0)
     }
 
     /// `abort c`.
-    fn abort(ip, fp, table, ctx) {
-        let _ = (fp, table);
+    fn abort(ip, fp, shadow, table, ctx) {
         raise_code(ip, ctx, FaultCode::AbortCalled, u64::from((*ip).c), 0)
     }
 }

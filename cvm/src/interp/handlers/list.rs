@@ -9,7 +9,7 @@ use super::fault::raise_code;
 use super::memory::*;
 use super::value::*;
 use super::{at_distance, handlers, slot};
-use crate::interp::context::Context;
+use crate::interp::context::{Context, ShadowFrame};
 #[cfg(feature = "loop-dispatch")]
 use crate::interp::op::Flow;
 use crate::interp::op::{Handler, Op, Slots, goto};
@@ -87,11 +87,17 @@ macro_rules! list {
         /// As for [`crate::interp::op::goto`].
         #[cfg(feature = "loop-dispatch")]
         #[inline(always)]
-        unsafe fn step(ip: *const Op, fp: Slots, table: *mut Descriptor, ctx: *mut Context) -> Flow {
+        unsafe fn step(
+            ip: *const Op,
+            fp: Slots,
+            shadow: *mut ShadowFrame,
+            table: *mut Descriptor,
+            ctx: *mut Context,
+        ) -> Flow {
             // SAFETY: the caller vouches that ip is an executable op; its number is that of an `Id`.
             unsafe {
                 match std::mem::transmute::<u16, Id>((*ip).word.number as u16) {
-                    $(Id::$name => $name(ip, fp, table, ctx),)*
+                    $(Id::$name => $name(ip, fp, shadow, table, ctx),)*
                 }
             }
         }
@@ -143,18 +149,24 @@ list! {
 ///
 /// # Safety
 /// `ip` is an executable op whose frame is `fp`, and `table` and `ctx` are the running machine's.
-pub(crate) unsafe fn run(ip: *const Op, fp: Slots, table: *mut Descriptor, ctx: *mut Context) {
+pub(crate) unsafe fn run(
+    ip: *const Op,
+    fp: Slots,
+    shadow: *mut ShadowFrame,
+    table: *mut Descriptor,
+    ctx: *mut Context,
+) {
     #[cfg(not(feature = "loop-dispatch"))]
     {
         // SAFETY: the caller's promise is that of `goto`.
-        unsafe { crate::interp::op::goto(ip, fp, table, ctx) }
+        unsafe { crate::interp::op::goto(ip, fp, shadow, table, ctx) }
     }
     #[cfg(feature = "loop-dispatch")]
     {
-        let (mut ip, mut fp) = (ip, fp);
+        let (mut ip, mut fp, mut shadow) = (ip, fp, shadow);
         while !ip.is_null() {
             // SAFETY: each step gives the next executable op and its frame, or null.
-            (ip, fp) = unsafe { step(ip, fp, table, ctx) };
+            (ip, fp, shadow) = unsafe { step(ip, fp, shadow, table, ctx) };
         }
     }
 }
