@@ -7,7 +7,7 @@ use super::fault::{raise_code, refuse_target};
 use super::{at_distance, handlers, slot};
 use crate::interp::op::goto;
 
-/// Jump to c if `op(a, b)` holds: b a slot (`_jr`) or a 16-bit immediate (`_ji`).
+/// Jump to c if `op(a, b)` holds: b a slot (`_jr`) or a 16-bit immediate (`_ji`), or the data cell's constant (`_jw`).
 macro_rules! compare_branches {
     ($($op:ident)*) => {
         pastey::paste! { handlers! { $(
@@ -23,6 +23,13 @@ macro_rules! compare_branches {
                     goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
                     goto(ip.add(1), fp, shadow, table, ctx)
+                }
+            }
+            fn [<$op _jw>](ip, fp, shadow, table, ctx) {
+                if arith::$op(slot!(fp, (*ip).a), (*ip.add(1)).word.number) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
+                } else {
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 }
             }
         )* } }
@@ -51,7 +58,9 @@ macro_rules! float_branches {
     };
 }
 
-/// a = a + 1, then jump to c if `op(a, b)` holds: the end of a counting loop.
+/// The end of a counting loop: a = a + step, then jump to c if `op(a, limit)` holds. `_jr_inc` and `_ji_inc` step by 1
+/// up to the slot or 16-bit immediate b. The others have a data cell: the step is slot b (`_step_r_`) or the data cell's
+/// c (`_step_i_`), the limit the slot that the data cell's a names (`_r`) or its 64 bits (`_w`).
 macro_rules! counting_branches {
     ($($op:ident $add:ident;)*) => {
         pastey::paste! { handlers! { $(
@@ -71,6 +80,42 @@ macro_rules! counting_branches {
                     goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
                 } else {
                     goto(ip.add(1), fp, shadow, table, ctx)
+                }
+            }
+            fn [<$op _step_r_r>](ip, fp, shadow, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), slot!(fp, (*ip).b));
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, slot!(fp, (*ip.add(1)).a)) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
+                } else {
+                    goto(ip.add(2), fp, shadow, table, ctx)
+                }
+            }
+            fn [<$op _step_r_w>](ip, fp, shadow, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), slot!(fp, (*ip).b));
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, (*ip.add(1)).word.number) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
+                } else {
+                    goto(ip.add(2), fp, shadow, table, ctx)
+                }
+            }
+            fn [<$op _step_i_r>](ip, fp, shadow, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), (*ip.add(1)).c as i32 as u64);
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, slot!(fp, (*ip.add(1)).a)) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
+                } else {
+                    goto(ip.add(2), fp, shadow, table, ctx)
+                }
+            }
+            fn [<$op _step_i_w>](ip, fp, shadow, table, ctx) {
+                let count = arith::$add(slot!(fp, (*ip).a), (*ip.add(1)).c as i32 as u64);
+                slot!(fp, (*ip).a) = count;
+                if arith::$op(count, (*ip.add(1)).word.number) != 0 {
+                    goto(at_distance!(ip, (*ip).c), fp, shadow, table, ctx)
+                } else {
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 }
             }
         )* } }

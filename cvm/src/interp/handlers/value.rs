@@ -89,7 +89,46 @@ macro_rules! ternary {
         )* } }
     };
 }
-pub(crate) use {binary, faulting_binary, faulting_unary, ternary, unary};
+
+/// Two functions in one: `a = second(b, first(x, y))`, in which x is the slot in c's low half, and y the slot (`_r`) or
+/// signed immediate (`_i`) in the high half; with `_left`, `a = second(first(x, y), b)`.
+macro_rules! pairs {
+    ($($first:ident $second:ident;)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$first _ $second _r>](ip, fp, shadow, table, ctx) {
+                let c = (*ip).c;
+                let inner = arith::$first(slot!(fp, c & 0xffff), slot!(fp, c >> 16));
+                slot!(fp, (*ip).a) = arith::$second(slot!(fp, (*ip).b), inner);
+                goto(ip.add(1), fp, shadow, table, ctx)
+            }
+            fn [<$first _ $second _i>](ip, fp, shadow, table, ctx) {
+                let c = (*ip).c;
+                let inner = arith::$first(slot!(fp, c & 0xffff), (c as i32 >> 16) as u64);
+                slot!(fp, (*ip).a) = arith::$second(slot!(fp, (*ip).b), inner);
+                goto(ip.add(1), fp, shadow, table, ctx)
+            }
+        )* } }
+    };
+}
+macro_rules! left_pairs {
+    ($($first:ident $second:ident;)*) => {
+        pastey::paste! { handlers! { $(
+            fn [<$first _ $second _left_r>](ip, fp, shadow, table, ctx) {
+                let c = (*ip).c;
+                let inner = arith::$first(slot!(fp, c & 0xffff), slot!(fp, c >> 16));
+                slot!(fp, (*ip).a) = arith::$second(inner, slot!(fp, (*ip).b));
+                goto(ip.add(1), fp, shadow, table, ctx)
+            }
+            fn [<$first _ $second _left_i>](ip, fp, shadow, table, ctx) {
+                let c = (*ip).c;
+                let inner = arith::$first(slot!(fp, c & 0xffff), (c as i32 >> 16) as u64);
+                slot!(fp, (*ip).a) = arith::$second(inner, slot!(fp, (*ip).b));
+                goto(ip.add(1), fp, shadow, table, ctx)
+            }
+        )* } }
+    };
+}
+pub(crate) use {binary, faulting_binary, faulting_unary, left_pairs, pairs, ternary, unary};
 
 handlers! {
     /// a = b
