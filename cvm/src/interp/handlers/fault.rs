@@ -4,12 +4,12 @@
 //! The operands noted here are values by position; [`crate::interp::locate`] names them from the instruction table.
 
 use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::{Pointer, Tag};
+use cvm_spec::pointer::Pointer;
 
 use crate::fault::{Fault, RefusedAccess, Tried};
 use crate::interp::context::{Context, Stop};
 use crate::interp::op::{Flow, Op, stop};
-use crate::memory::{AccessKind, Violation};
+use crate::memory::Violation;
 
 /// Notes a fault as the reason to stop; the machine adds registers and backtrace.
 #[cold]
@@ -49,81 +49,6 @@ pub(crate) unsafe fn raise_code(
     };
     // SAFETY: ctx is the running machine's context.
     unsafe { raise(ip, ctx, fault) }
-}
-
-/// Width and direction of an access in one register.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape(u32);
-
-impl Shape {
-    /// A load of `width` bytes.
-    pub(crate) const fn read(width: u32) -> Shape {
-        Shape(width)
-    }
-
-    /// A store of `width` bytes.
-    pub(crate) const fn write(width: u32) -> Shape {
-        Shape(width | 1 << 16)
-    }
-
-    const fn width(self) -> u64 {
-        (self.0 & 0xffff) as u64
-    }
-
-    const fn kind(self) -> AccessKind {
-        if self.0 >> 16 == 0 {
-            AccessKind::Read
-        } else {
-            AccessKind::Write
-        }
-    }
-}
-
-/// Stops with the fault of a refused load or store.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn refuse(
-    ip: *const Op,
-    ctx: *mut Context,
-    base: u64,
-    offset: u64,
-    value: u64,
-    shape: Shape,
-) -> Flow {
-    // SAFETY: ctx and its memory belong to the running machine.
-    let violation =
-        unsafe { (*(*ctx).memory).violation(base, offset, shape.width(), shape.kind()) };
-    let operands = vec![("base", base), ("offset", offset), ("v", value)];
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note_violation(ip, ctx, violation, operands) };
-    stop()
-}
-
-/// Stops with the fault of an access outside the local object that the operand names; `address` is the object's
-/// offset in the `l:` segment.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn refuse_object(
-    ip: *const Op,
-    ctx: *mut Context,
-    address: u64,
-    offset: u64,
-    value: u64,
-    shape: Shape,
-) -> Flow {
-    let violation = Violation {
-        code: match shape.kind() {
-            AccessKind::Read => FaultCode::ReadOutsideObject,
-            AccessKind::Write => FaultCode::WriteOutsideObject,
-        },
-        pointer: Pointer::new(Tag::Local, address.wrapping_add(offset)),
-        width: shape.width(),
-        kind: shape.kind(),
-    };
-    let operands = vec![("base", address), ("offset", offset), ("v", value)];
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note_violation(ip, ctx, violation, operands) };
-    stop()
 }
 
 /// Notes the fault of a violation.

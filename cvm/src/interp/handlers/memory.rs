@@ -8,9 +8,10 @@
 
 use std::cmp::Ordering;
 
-use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
+use cvm_spec::pointer::{OFFSET_MASK, Tag};
 
-use super::fault::{Shape, note, note_violation, refuse, refuse_object};
+use super::fault::{note, note_violation};
+use super::refuse::{Form, Shape, refuse};
 use super::{handlers, slot};
 use crate::fault::Fault;
 use crate::interp::op::goto;
@@ -40,11 +41,6 @@ unsafe fn resolve_short(table: *mut Descriptor, base: u32, offset: u64) -> (*mut
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-#[inline(always)]
-fn widen(short: u32) -> u64 {
-    ShortPointer(short).widen().0
-}
-
 /// The address in `l:` of the object that a data cell describes: csp less its distance.
 #[inline(always)]
 unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
@@ -68,7 +64,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rr, Shape::read(1 << $log))
                 }
             }
             fn [<$name _rk>](ip, fp, shadow, table, ctx) {
@@ -79,7 +75,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rk, Shape::read(1 << $log))
                 }
             }
             fn [<$name _kr>](ip, fp, shadow, table, ctx) {
@@ -90,7 +86,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kr, Shape::read(1 << $log))
                 }
             }
             fn [<$name _rs>](ip, fp, shadow, table, ctx) {
@@ -101,7 +97,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rs, Shape::read(1 << $log))
                 }
             }
             fn [<$name _ks>](ip, fp, shadow, table, ctx) {
@@ -112,7 +108,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ks, Shape::read(1 << $log))
                 }
             }
             fn [<$name _kc>](ip, fp, shadow, table, ctx) {
@@ -123,7 +119,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kc, Shape::read(1 << $log))
                 }
             }
             fn [<$name _or>](ip, fp, shadow, table, ctx) {
@@ -136,7 +132,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Or, Shape::read(1 << $log))
                 }
             }
         )* } }
@@ -154,7 +150,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rrr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _rkr>](ip, fp, shadow, table, ctx) {
@@ -164,7 +160,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rkr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _krr>](ip, fp, shadow, table, ctx) {
@@ -174,7 +170,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Krr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _kri>](ip, fp, shadow, table, ctx) {
@@ -184,7 +180,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kri, Shape::write(1 << $log))
                 }
             }
             fn [<$name _rsr>](ip, fp, shadow, table, ctx) {
@@ -194,7 +190,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rsr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _ksr>](ip, fp, shadow, table, ctx) {
@@ -204,7 +200,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ksr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _ksi>](ip, fp, shadow, table, ctx) {
@@ -214,7 +210,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ksi, Shape::write(1 << $log))
                 }
             }
             fn [<$name _kcr>](ip, fp, shadow, table, ctx) {
@@ -224,7 +220,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kcr, Shape::write(1 << $log))
                 }
             }
             fn [<$name _orr>](ip, fp, shadow, table, ctx) {
@@ -235,7 +231,7 @@ macro_rules! stores {
                     (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Orr, Shape::write(1 << $log))
                 }
             }
         )* } }

@@ -16,6 +16,7 @@ pub(crate) mod call;
 pub(crate) mod fault;
 pub(crate) mod list;
 pub(crate) mod memory;
+pub(crate) mod refuse;
 pub(crate) mod value;
 
 #[cfg(all(
