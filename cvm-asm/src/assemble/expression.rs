@@ -514,7 +514,7 @@ fn ends_term(c: &mut Cursor<'_>) -> bool {
 }
 
 /// The binary operator that comes next: what it is, its length, and how tightly it binds.
-fn binary(c: &Cursor<'_>) -> Option<(Binary, usize, u8)> {
+pub(super) fn binary(c: &Cursor<'_>) -> Option<(Binary, usize, u8)> {
     Some(match (c.peek(), c.peek_at(1)) {
         (b'|', b'|') => (Binary::Either, 2, 1),
         (b'&', b'&') => (Binary::Both, 2, 2),

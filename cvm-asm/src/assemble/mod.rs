@@ -37,6 +37,8 @@ mod macros;
 mod names;
 mod number;
 mod operand;
+#[cfg(test)]
+mod page;
 mod place;
 mod program;
 mod references;

@@ -85,7 +85,7 @@ directives! {
 }
 
 /// Words that mean something in expressions and cannot be defined.
-const RESERVED: [&str; 7] = [".", "sizeof", "defined", "inf", "infs", "nan", "nans"];
+pub(super) const RESERVED: [&str; 7] = [".", "sizeof", "defined", "inf", "infs", "nan", "nans"];
 
 /// What a word is to the language.
 #[derive(Clone, Copy, Debug)]
