@@ -32,12 +32,19 @@ pub(super) struct Reports {
     pub(super) errors: usize,
     dropped: usize,
     compared: usize,
+    /// What is read stands behind an error of its own statement: nothing more is said about it.
+    pub(super) quiet: bool,
+    /// A part of the sources could not be read, so that names may be defined in it.
+    pub(super) incomplete: bool,
     /// Hashes of the diagnostics: the rounds of a repetition all say the same, and once is enough.
     said: FxHashSet<u64>,
 }
 
 impl Reports {
     fn push(&mut self, diagnostic: Diagnostic) {
+        if self.quiet {
+            return;
+        }
         let mut hasher = FxHasher::default();
         (diagnostic.code, &diagnostic.message).hash(&mut hasher);
         for label in &diagnostic.labels {

@@ -165,6 +165,14 @@ impl Words {
         word.copied().unwrap_or(Word::Other)
     }
 
+    /// Whether a name is an instruction without operands.
+    pub(super) fn takes_nothing(&self, name: Name) -> bool {
+        match self.get(name) {
+            Word::Mnemonic(mnemonic) => mnemonic.shape == Shape::None,
+            _ => false,
+        }
+    }
+
     /// Whether a name belongs to the language.
     #[inline]
     pub(super) fn owns(&self, name: Name) -> bool {
