@@ -297,14 +297,13 @@ impl Assembler<'_> {
         let message = format!("`{function}` has no argument or local `{text}`");
         let span = self.place_span(place);
         let diagnostic = Diagnostic::new(Code::UndefinedName, span, message).at("not declared");
-        let candidates: Vec<&str> = self
-            .locals
-            .iter()
-            .take(10_000)
-            .filter_map(|local| local.name)
-            .map(|name| self.names.text(name))
-            .collect();
-        let closest = crate::suggest::closest(&text, candidates).map(str::to_owned);
+        let closest = if self.may_compare(self.locals.len()) {
+            let names = self.locals.iter().filter_map(|local| local.name);
+            let candidates = names.map(|name| self.names.text(name));
+            crate::suggest::closest(&text, candidates).map(str::to_owned)
+        } else {
+            None
+        };
         let diagnostic = match closest {
             Some(closest) => diagnostic.help(format!("did you mean `l:{closest}`?")),
             None => diagnostic,

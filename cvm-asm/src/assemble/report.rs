@@ -250,6 +250,13 @@ impl Assembler<'_> {
         }
     }
 
+    /// Whether a suggestion may be looked for among so many names.
+    pub(super) fn may_compare(&mut self, names: usize) -> bool {
+        let may = self.reports.compared <= SUGGESTION_BUDGET;
+        self.reports.compared += if may { names } else { 0 };
+        may
+    }
+
     /// The defined name closest to a misspelt one, of those that `wanted` accepts.
     #[cold]
     pub(super) fn closest_name(
@@ -257,7 +264,7 @@ impl Assembler<'_> {
         name: Name,
         wanted: impl Fn(&Definition) -> bool,
     ) -> Option<String> {
-        if self.reports.compared > SUGGESTION_BUDGET {
+        if !self.may_compare(self.names.iter().count()) {
             return None;
         }
         let candidates: Vec<&str> = self
@@ -266,7 +273,6 @@ impl Assembler<'_> {
             .filter(|(_, entry)| wanted(&entry.definition))
             .map(|(name, _)| self.names.text(name))
             .collect();
-        self.reports.compared += self.names.iter().count();
         suggest::closest(self.names.text(name), candidates).map(str::to_owned)
     }
 

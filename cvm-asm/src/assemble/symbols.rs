@@ -431,15 +431,15 @@ impl Assembler<'_> {
             None => format!("there is no label `{text}` here"),
         };
         let diagnostic = Diagnostic::new(Code::UndefinedName, span, message).at("not defined");
-        let others = self
-            .labels
-            .iter()
-            .filter(|other| other.scope_number == record.scope_number && other.offset != UNPLACED);
-        let candidates: Vec<&str> = others
-            .take(10_000)
-            .map(|other| self.names.text(other.name))
-            .collect();
-        let closest = suggest::closest(&text, candidates).map(str::to_owned);
+        let closest = if self.may_compare(self.labels.len()) {
+            let others = self.labels.iter().filter(|other| {
+                other.scope_number == record.scope_number && other.offset != UNPLACED
+            });
+            let candidates = others.map(|other| self.names.text(other.name));
+            suggest::closest(&text, candidates).map(str::to_owned)
+        } else {
+            None
+        };
         let global = self.names.find(&text.as_bytes()[1..]);
         let diagnostic = match (closest, global) {
             (Some(closest), _) => diagnostic
