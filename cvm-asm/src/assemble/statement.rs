@@ -235,13 +235,20 @@ impl Assembler<'_> {
         let diagnostic = Diagnostic::new(Code::ExtraOperand, span, message).at("not expected here");
         self.report(match byte {
             b'/' => diagnostic.help("comments begin with `;`"),
-            _ if self.words.takes_nothing(name) => {
+            // Another instruction is another statement.
+            _ if self.words.takes_nothing(name) && !self.at_mnemonic(c) => {
                 let text = self.names.text(name);
                 let help = format!("`{text}` takes what it needs from the operand stack");
                 diagnostic.help(help)
             }
             _ => diagnostic.help("statements end with their line; comments begin with `;`"),
         });
+    }
+
+    fn at_mnemonic(&self, c: &Cursor<'_>) -> bool {
+        let mut ahead = *c;
+        let name = self.names.find(ahead.next_word());
+        name.is_some_and(|name| matches!(self.words.get(name), Word::Mnemonic(_)))
     }
 
     fn directive(
