@@ -187,10 +187,6 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
     pub(super) call_stack: Option<u64>,
 
-    /// Look for modules in this directory
-    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
-    pub(super) library: Vec<PathBuf>,
-
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]
     pub(super) invoke: Option<String>,

@@ -149,7 +149,7 @@ impl Run<'_> {
                     fp: cells,
                 };
                 (*ctx).shadow = shadow.add(1);
-                list::run(callee.code, cells, table, ctx);
+                list::run(callee.code, cells, shadow.add(1), table, ctx);
             }
             let exit = match mem::replace(&mut (*ctx).stop, Stop::Returned) {
                 Stop::Returned => {

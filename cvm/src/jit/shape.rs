@@ -21,7 +21,7 @@ pub(super) struct Shape {
     loops: Vec<(usize, usize)>,
     /// Jumps that become a copy of the test they lead to: the test's first instruction and its branch, by the jump's.
     copies: HashMap<usize, (usize, usize)>,
-    /// Instructions behind the branch of a test that is copied further down.
+    /// Instructions that a test which is copied further down leads to.
     late: HashSet<usize>,
 }
 
@@ -39,12 +39,9 @@ impl Shape {
             if instruction.opcode != Opcode::Jmp || depths.before[number] == UNREACHED {
                 continue;
             }
-            let mut target = None;
-            let Ok(()) = body.for_each_distance(number, |distance| {
-                target = body.target(number, distance);
-                Ok::<(), std::convert::Infallible>(())
-            });
-            let Some(first) = target else { continue };
+            let Some(first) = target_of(body, number) else {
+                continue;
+            };
             let goes_back = first <= number;
             let enters = loops.iter().any(|(head, last)| {
                 let inside = *head..=*last;
@@ -56,9 +53,13 @@ impl Shape {
             if let Some(branch) = test_at(body, first) {
                 copies.insert(number, (first, branch));
                 leaders[branch + 1].target = true;
-                if number > branch {
-                    late.insert(branch + 1);
-                }
+                let reached = [Some(branch + 1), target_of(body, branch)];
+                late.extend(
+                    reached
+                        .into_iter()
+                        .flatten()
+                        .filter(|place| *place <= number),
+                );
             }
         }
         Shape {
@@ -73,7 +74,7 @@ impl Shape {
         self.copies.get(&jump).copied()
     }
 
-    /// Whether a copy of the branch before an instruction stands behind it.
+    /// Whether a copy of a test that leads to an instruction stands behind it.
     pub(super) fn is_reached_from_behind(&self, number: usize) -> bool {
         self.late.contains(&number)
     }
@@ -88,6 +89,16 @@ impl Shape {
             inside.contains(&target) && !inside.contains(&(branch + 1))
         })
     }
+}
+
+/// Where a jump or branch leads.
+fn target_of(body: &Body<'_>, number: usize) -> Option<usize> {
+    let mut target = None;
+    let Ok(()) = body.for_each_distance(number, |distance| {
+        target = body.target(number, distance);
+        Ok::<(), std::convert::Infallible>(())
+    });
+    target
 }
 
 /// The conditional branch that ends a short test.

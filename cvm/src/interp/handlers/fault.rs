@@ -8,7 +8,6 @@ use cvm_spec::fault::FaultCode;
 use crate::fault::Fault;
 use crate::interp::context::{Context, Stop};
 use crate::interp::op::{Flow, Op, stop};
-use crate::memory::AccessKind;
 
 /// Notes a fault as the reason to stop; the machine adds registers and backtrace.
 #[cold]
@@ -44,78 +43,6 @@ pub(crate) unsafe fn raise_code(
 ) -> Flow {
     // SAFETY: ctx is the running machine's context.
     unsafe { raise(ip, ctx, Fault::of_operands(code, x, y)) }
-}
-
-/// Width and direction of an access in one register.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape(u32);
-
-impl Shape {
-    /// A load of `width` bytes.
-    pub(crate) const fn read(width: u32) -> Shape {
-        Shape(width)
-    }
-
-    /// A store of `width` bytes.
-    pub(crate) const fn write(width: u32) -> Shape {
-        Shape(width | 1 << 16)
-    }
-
-    const fn width(self) -> u64 {
-        (self.0 & 0xffff) as u64
-    }
-
-    const fn kind(self) -> AccessKind {
-        if self.0 >> 16 == 0 {
-            AccessKind::Read
-        } else {
-            AccessKind::Write
-        }
-    }
-}
-
-/// Stops with the fault of a refused load or store.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn refuse(
-    ip: *const Op,
-    ctx: *mut Context,
-    base: u64,
-    offset: u64,
-    value: u64,
-    shape: Shape,
-) -> Flow {
-    // SAFETY: ctx and its memory belong to the running machine.
-    unsafe {
-        let memory = &*(*ctx).memory;
-        let fault = Fault::of_access(memory, (base, offset, value), shape.width(), shape.kind());
-        raise(ip, ctx, fault)
-    }
-}
-
-/// Stops with the fault of an access outside the local object that the operand names; `address` is the object's
-/// offset in the `l:` segment.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn refuse_object(
-    ip: *const Op,
-    ctx: *mut Context,
-    address: u64,
-    offset: u64,
-    value: u64,
-    shape: Shape,
-) -> Flow {
-    // SAFETY: ctx and its memory belong to the running machine.
-    unsafe {
-        let memory = &*(*ctx).memory;
-        let fault = Fault::of_object(
-            memory,
-            (address, offset, value),
-            shape.width(),
-            shape.kind(),
-        );
-        raise(ip, ctx, fault)
-    }
 }
 
 /// Stops with the fault of a refused jump or indirect call.

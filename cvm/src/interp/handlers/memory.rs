@@ -6,9 +6,9 @@
 //! counts elements of the access's width. Stores name the value behind: `r` a slot, `i` a 16-bit
 //! immediate.
 
-use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
+use cvm_spec::pointer::{OFFSET_MASK, Tag};
 
-use super::fault::{Shape, refuse, refuse_object};
+use super::refuse::{Form, Shape, refuse};
 use super::{handlers, slot};
 use crate::bulk;
 use crate::fault::Fault;
@@ -40,11 +40,6 @@ unsafe fn resolve_short(table: *mut Descriptor, base: u32, offset: u64) -> (*mut
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-#[inline(always)]
-fn widen(short: u32) -> u64 {
-    ShortPointer(short).widen().0
-}
-
 /// The address in `l:` of the object that a data cell describes: csp less its distance.
 #[inline(always)]
 unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
@@ -60,73 +55,73 @@ unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
 macro_rules! loads {
     ($($name:ident $memory:ty, $extend:ty, $log:literal;)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$name _rr>](ip, fp, table, ctx) {
+            fn [<$name _rr>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rr, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _rk>](ip, fp, table, ctx) {
+            fn [<$name _rk>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), (*ip).c as i32 as u64);
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rk, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _kr>](ip, fp, table, ctx) {
+            fn [<$name _kr>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kr, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _rs>](ip, fp, table, ctx) {
+            fn [<$name _rs>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c) << $log);
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rs, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _ks>](ip, fp, table, ctx) {
+            fn [<$name _ks>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b) << $log;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ks, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _kc>](ip, fp, table, ctx) {
+            fn [<$name _kc>](ip, fp, shadow, table, ctx) {
                 let offset = (*ip.add(1)).word.number;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kc, Shape::read(1 << $log))
                 }
             }
-            fn [<$name _or>](ip, fp, table, ctx) {
+            fn [<$name _or>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b);
                 let address = object_address(table, (*ip).c);
                 // The data cell holds size - width + 1 of the object.
@@ -134,9 +129,9 @@ macro_rules! loads {
                     let base = (*table.add(Tag::Local as usize)).base;
                     let value = (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Or, Shape::read(1 << $log))
                 }
             }
         )* } }
@@ -147,95 +142,95 @@ macro_rules! loads {
 macro_rules! stores {
     ($($name:ident $memory:ty, $log:literal;)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$name _rrr>](ip, fp, table, ctx) {
+            fn [<$name _rrr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rrr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _rkr>](ip, fp, table, ctx) {
+            fn [<$name _rkr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), (*ip).c as i32 as u64, slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rkr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _krr>](ip, fp, table, ctx) {
+            fn [<$name _krr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Krr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _kri>](ip, fp, table, ctx) {
+            fn [<$name _kri>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kri, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _rsr>](ip, fp, table, ctx) {
+            fn [<$name _rsr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b) << $log, slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Rsr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _ksr>](ip, fp, table, ctx) {
+            fn [<$name _ksr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a) << $log, slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ksr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _ksi>](ip, fp, table, ctx) {
+            fn [<$name _ksi>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a) << $log, (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Ksi, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _kcr>](ip, fp, table, ctx) {
+            fn [<$name _kcr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = ((*ip.add(1)).word.number, slot!(fp, (*ip).a));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Kcr, Shape::write(1 << $log))
                 }
             }
-            fn [<$name _orr>](ip, fp, table, ctx) {
+            fn [<$name _orr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
                 let address = object_address(table, (*ip).c);
                 if offset < (*ip.add(1)).word.number {
                     let base = (*table.add(Tag::Local as usize)).base;
                     (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Orr, Shape::write(1 << $log))
                 }
             }
         )* } }
@@ -260,98 +255,96 @@ stores! {
 
 handlers! {
     /// a = 8 bytes at the constant address c, which the verifier checked.
-    fn load_constant(ip, fp, table, ctx) {
+    fn load_constant(ip, fp, shadow, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
         slot!(fp, (*ip).a) = (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// 8 bytes at the constant address c, which the verifier checked, = a.
-    fn store_constant(ip, fp, table, ctx) {
+    fn store_constant(ip, fp, shadow, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
         (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = 8 bytes of the frame, c bytes below csp.
-    fn load_local(ip, fp, table, ctx) {
+    fn load_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         slot!(fp, (*ip).a) = (*base.add(address as usize).cast::<Unaligned<u64>>()).0;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// 8 bytes of the frame, c bytes below csp, = a.
-    fn store_local(ip, fp, table, ctx) {
+    fn store_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         (*base.add(address as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = pointer to the object c bytes below csp.
-    fn local_address(ip, fp, table, ctx) {
+    fn local_address(ip, fp, shadow, table, ctx) {
         slot!(fp, (*ip).a) = (Tag::Local as u64) << 61 | object_address(table, (*ip).c);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// Zeroes the object c bytes below csp; the data cell holds its size.
-    fn zero_local(ip, fp, table, ctx) {
+    fn zero_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         base.add(address as usize).write_bytes(0, (*ip.add(1)).word.number as usize);
-        goto(ip.add(2), fp, table, ctx)
+        goto(ip.add(2), fp, shadow, table, ctx)
     }
 
     /// `mem_copy` of the three slots from a on.
-    fn mem_copy(ip, fp, table, ctx) {
+    fn mem_copy(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_copy(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// `mem_fill` of the three slots from a on.
-    fn mem_fill(ip, fp, table, ctx) {
+    fn mem_fill(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_fill(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// `mem_compare` of the three slots from a on; the result goes to a.
-    fn mem_compare(ip, fp, table, ctx) {
+    fn mem_compare(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_compare(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// a = the heap's size in pages.
-    fn heap_size(ip, fp, table, ctx) {
+    fn heap_size(ip, fp, shadow, table, ctx) {
         slot!(fp, (*ip).a) = (*(*ctx).memory).heap_pages();
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = the heap's former size in pages, or -1; grows by b pages.
-    fn heap_grow(ip, fp, table, ctx) {
+    fn heap_grow(ip, fp, shadow, table, ctx) {
         let old = super::memory::grow(ctx, slot!(fp, (*ip).b));
         slot!(fp, (*ip).a) = old;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// `ptr_to_host` without foreign access: a fault.
-    fn ptr_to_host(ip, fp, table, ctx) {
-        let _ = table;
+    fn ptr_to_host(ip, fp, shadow, table, ctx) {
         super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), slot!(fp, (*ip).c))
     }
 
     /// `ptr_from_host` without foreign access: a fault.
-    fn ptr_from_host(ip, fp, table, ctx) {
-        let _ = table;
+    fn ptr_from_host(ip, fp, shadow, table, ctx) {
         super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), 0)
     }
 }

@@ -1,5 +1,6 @@
 //! Counting calls and rounds of loops, and going on in compiled code when they are many.
 
+use super::call::pop_frame;
 use super::{handlers, slot};
 use crate::interp::context::{Context, Stop};
 use crate::interp::handover::{Entered, Hot, RunParts};
@@ -18,39 +19,37 @@ enum Next {
 
 handlers! {
     /// Counts a call of function c with counter c.
-    fn count_call(ip, fp, table, ctx) {
+    fn count_call(ip, fp, shadow, table, ctx) {
         let counter = (*ctx).counters.add((*ip).c as usize);
         *counter = (*counter).wrapping_sub(1);
         if *counter != 0 {
-            return goto(ip.add(1), fp, table, ctx);
+            return goto(ip.add(1), fp, shadow, table, ctx);
         }
         let hot = Hot { function: (*ip).c, head: None };
         match enter(hot, (*ip).c, fp, table, ctx) {
-            Next::Here => goto(ip.add(1), fp, table, ctx),
+            Next::Here => goto(ip.add(1), fp, shadow, table, ctx),
             Next::Return => {
-                let shadow = (*ctx).shadow.sub(1);
-                (*ctx).shadow = shadow;
-                goto((*shadow).ip, (*shadow).fp, table, ctx)
+                let shadow = pop_frame(ctx, shadow);
+                goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
             }
             Next::Stop => stop(),
         }
     }
 
     /// Counts a round of a loop with counter c; the data cell holds the function, and the text offset of the head.
-    fn count_round(ip, fp, table, ctx) {
+    fn count_round(ip, fp, shadow, table, ctx) {
         let counter = (*ctx).counters.add((*ip).c as usize);
         *counter = (*counter).wrapping_sub(1);
         if *counter != 0 {
-            return goto(ip.add(2), fp, table, ctx);
+            return goto(ip.add(2), fp, shadow, table, ctx);
         }
         let place = (*ip.add(1)).word.number;
         let hot = Hot { function: (*ip.add(1)).c, head: Some(place as u32) };
         match enter(hot, (*ip).c, fp, table, ctx) {
-            Next::Here => goto(ip.add(2), fp, table, ctx),
+            Next::Here => goto(ip.add(2), fp, shadow, table, ctx),
             Next::Return => {
-                let shadow = (*ctx).shadow.sub(1);
-                (*ctx).shadow = shadow;
-                goto((*shadow).ip, (*shadow).fp, table, ctx)
+                let shadow = pop_frame(ctx, shadow);
+                goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
             }
             Next::Stop => stop(),
         }

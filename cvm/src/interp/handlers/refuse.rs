@@ -1,0 +1,136 @@
+//! Loads and stores that are refused: the operands are read again here, out of line, so that nothing has to be kept for
+//! this path in the common one.
+
+use cvm_spec::pointer::ShortPointer;
+
+use super::fault::note;
+use super::slot;
+use crate::fault::Fault;
+use crate::interp::context::Context;
+use crate::interp::op::{Flow, Op, Slots, stop};
+use crate::memory::AccessKind;
+
+/// Width and direction of an access.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    width: u8,
+    kind: AccessKind,
+}
+
+impl Shape {
+    /// A load of `width` bytes.
+    pub(crate) const fn read(width: u8) -> Shape {
+        Shape {
+            width,
+            kind: AccessKind::Read,
+        }
+    }
+
+    /// A store of `width` bytes.
+    pub(crate) const fn write(width: u8) -> Shape {
+        Shape {
+            width,
+            kind: AccessKind::Write,
+        }
+    }
+}
+
+/// Where a load or store has its operands: the ends of the handlers' names, which [`super::memory`] explains.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Rr,
+    Rk,
+    Rs,
+    Kr,
+    Ks,
+    Kc,
+    Or,
+    Rrr,
+    Rkr,
+    Rsr,
+    Krr,
+    Kri,
+    Ksr,
+    Ksi,
+    Kcr,
+    Orr,
+}
+
+/// The operands of an access.
+struct Operands {
+    base: u64,
+    offset: u64,
+    /// What a store writes, else 0.
+    value: u64,
+}
+
+/// Reads the operands of the op at `ip`.
+///
+/// # Safety
+/// `ip` is an op of this form, and `fp` its frame.
+unsafe fn operands(ip: *const Op, fp: Slots, form: Form, scale: u32, csp: u64) -> Operands {
+    // SAFETY: the operands of translated code lie inside the frame and the code.
+    unsafe {
+        let op = &*ip;
+        let short = ShortPointer(op.c).widen().0;
+        let a = || slot!(fp, op.a);
+        let b = || slot!(fp, op.b);
+        let c = || slot!(fp, op.c);
+        let wide = || (*ip.add(1)).word.number;
+        let object = csp.wrapping_sub(u64::from(op.c));
+        let tiny = op.b as i16 as u64;
+        let small = op.c as i32 as u64;
+        let (base, offset, value) = match form {
+            Form::Rr => (b(), c(), 0),
+            Form::Rk => (b(), small, 0),
+            Form::Rs => (b(), c() << scale, 0),
+            Form::Kr => (short, b(), 0),
+            Form::Ks => (short, b() << scale, 0),
+            Form::Kc => (short, wide(), 0),
+            Form::Or => (object, b(), 0),
+            Form::Rrr => (a(), b(), c()),
+            Form::Rkr => (a(), small, b()),
+            Form::Rsr => (a(), b() << scale, c()),
+            Form::Krr => (short, a(), b()),
+            Form::Kri => (short, a(), tiny),
+            Form::Ksr => (short, a() << scale, b()),
+            Form::Ksi => (short, a() << scale, tiny),
+            Form::Kcr => (short, wide(), a()),
+            Form::Orr => (object, a(), b()),
+        };
+        Operands {
+            base,
+            offset,
+            value,
+        }
+    }
+}
+
+/// Stops with the fault of the refused load or store at `ip`.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse(
+    ip: *const Op,
+    fp: Slots,
+    ctx: *mut Context,
+    form: Form,
+    shape: Shape,
+) -> Flow {
+    let Shape { width, kind } = shape;
+    // SAFETY: ctx and its memory belong to the running machine; ip and fp are those of the handler.
+    unsafe {
+        let memory = &*(*ctx).memory;
+        let Operands {
+            base,
+            offset,
+            value,
+        } = operands(ip, fp, form, width.trailing_zeros(), memory.csp());
+        let (noted, width) = ((base, offset, value), u64::from(width));
+        let fault = match form {
+            Form::Or | Form::Orr => Fault::of_object(memory, noted, width, kind),
+            _ => Fault::of_access(memory, noted, width, kind),
+        };
+        note(ip, ctx, fault);
+    }
+    stop()
+}
