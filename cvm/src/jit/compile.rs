@@ -1,6 +1,7 @@
 //! A module to machine code: every function through Cranelift, then one piece of executable memory.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use cranelift_codegen::binemit::Reloc;
@@ -84,8 +85,17 @@ pub(super) fn find_hints(image: &Image) -> Hints {
     Loaded::default().hints(image)
 }
 
-/// Compiles a unit.
+/// Compiles a unit. A panic of the compiler is a failure like any other: whoever asked can go on without code.
 pub(super) fn compile_unit(
+    image: &Image,
+    options: CodeOptions,
+    unit: &Unit,
+    hints: &Hints,
+) -> Result<NativeCode, CompileError> {
+    catch_unwind(|| try_unit(image, options, unit, hints)).unwrap_or(Err(CompileError::Panic))
+}
+
+fn try_unit(
     image: &Image,
     options: CodeOptions,
     unit: &Unit,

@@ -56,6 +56,9 @@ pub(crate) enum CompileError {
         /// Why.
         message: String,
     },
+    /// A bug in the compiler.
+    #[error("the compiler failed; this is a bug in it")]
+    Panic,
     /// The host has no memory for the code.
     #[error("cannot get memory for code: {0}")]
     Memory(std::io::Error),

@@ -4,7 +4,7 @@ use super::call::pop_frame;
 use super::{handlers, slot};
 use crate::interp::context::{Context, Stop};
 use crate::interp::handover::{Entered, Hot, RunParts};
-use crate::interp::op::{Slots, goto, stop};
+use crate::interp::op::{Op, Slots, goto, stop};
 use crate::memory::Descriptor;
 
 /// How the interpreter goes on.
@@ -25,8 +25,7 @@ handlers! {
         if *counter != 0 {
             return goto(ip.add(1), fp, shadow, table, ctx);
         }
-        let hot = Hot { function: (*ip).c, head: None };
-        match enter(hot, (*ip).c, fp, table, ctx) {
+        match enter(ip, NO_HEAD, (*ip).c, fp, table, ctx) {
             Next::Here => goto(ip.add(1), fp, shadow, table, ctx),
             Next::Return => {
                 let shadow = pop_frame(ctx, shadow);
@@ -43,9 +42,8 @@ handlers! {
         if *counter != 0 {
             return goto(ip.add(2), fp, shadow, table, ctx);
         }
-        let place = (*ip.add(1)).word.number;
-        let hot = Hot { function: (*ip.add(1)).c, head: Some(place as u32) };
-        match enter(hot, (*ip).c, fp, table, ctx) {
+        let head = (*ip.add(1)).word.number;
+        match enter(ip, head, (*ip.add(1)).c, fp, table, ctx) {
             Next::Here => goto(ip.add(2), fp, shadow, table, ctx),
             Next::Return => {
                 let shadow = pop_frame(ctx, shadow);
@@ -56,15 +54,23 @@ handlers! {
     }
 }
 
+/// In place of a loop head's text offset: it is the function's start.
+const NO_HEAD: u64 = u64::MAX;
+
+/// Goes on in compiled code, if there is any. Takes and gives numbers only, so that the handlers keep nothing in memory
+/// and their calls of the next one stay jumps.
 #[cold]
 #[inline(never)]
 unsafe fn enter(
-    hot: Hot,
-    counter: u32,
+    ip: *const Op,
+    head: u64,
+    function: u32,
     fp: Slots,
     table: *mut Descriptor,
     ctx: *mut Context,
 ) -> Next {
+    let head = u32::try_from(head).ok();
+    let hot = Hot { function, head };
     // SAFETY: ctx and table are the running machine's; code that counts runs with a tier. The frame at fp has its
     // arguments, or at a loop head everything, in its slots.
     unsafe {
@@ -80,7 +86,7 @@ unsafe fn enter(
             polls: (*ctx).polls,
         };
         let cells: *mut u64 = &raw mut slot!(fp, 0);
-        match (*(*ctx).tier).enter(hot, counter as usize, parts, cells) {
+        match (*(*ctx).tier).enter(hot, (*ip).c as usize, parts, cells) {
             Entered::NotYet => Next::Here,
             Entered::Returned { fuel, polls } => {
                 (*ctx).fuel = fuel;
