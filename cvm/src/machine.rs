@@ -50,6 +50,9 @@ pub enum Exit {
     Exited(u8),
     /// The output was closed by its reader; the program was ended quietly.
     BrokenPipe,
+    /// The program ended without a fault, but what it had written could not be handed on; this says why. The program
+    /// could not see it: its output was still in a buffer when it ended.
+    OutputFailed(String),
     /// The program did something wrong.
     Fault(Box<Fault>),
 }
@@ -61,6 +64,7 @@ impl Exit {
             Exit::Returned(results) => results.first().map_or(0, |cell| *cell as u8),
             Exit::Exited(status) => *status,
             Exit::BrokenPipe => 0,
+            Exit::OutputFailed(_) => 74,
             Exit::Fault(fault) => fault.exit_status(),
         }
     }
@@ -271,10 +275,8 @@ impl Machine {
             *fuel = ended.fuel;
         }
         match self.host.flush() {
-            Err(HostStop::BrokenPipe)
-                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
-            {
-                Exit::BrokenPipe
+            Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {
+                not_flushed(stop)
             }
             _ => ended.exit,
         }
@@ -307,6 +309,17 @@ impl Machine {
     pub fn host(&mut self) -> &mut Host {
         &mut self.host
     }
+}
+
+/// How a run ended whose program did all that it should, but whose output did not get away.
+fn not_flushed(stop: HostStop) -> Exit {
+    Exit::OutputFailed(match stop {
+        HostStop::BrokenPipe => return Exit::BrokenPipe,
+        HostStop::Exit(status) => return Exit::Exited(status),
+        HostStop::Error(message) => message,
+        HostStop::Fault(code) => code.title().to_string(),
+        HostStop::Violation(violation) => violation.code.title().to_string(),
+    })
 }
 
 /// Finds what every import names.

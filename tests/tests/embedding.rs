@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvm::host::sys::{Capture, Sys, SysOptions};
 use cvm::host::{Host, HostStop};
 use cvm::machine::{Exit, Limits, Machine};
 use cvm::verify::{Module, verify};
@@ -54,6 +55,30 @@ fn an_error_of_a_host_function_is_a_fault_with_its_text() {
     assert_eq!(fault.code, FaultCode::HostFault);
     assert_eq!(fault.message.as_deref(), Some("no canvas for 3, 4"));
     assert_eq!(fault.exit_status(), 134);
+}
+
+#[test]
+fn output_that_cannot_be_handed_on_at_the_end_is_no_success() {
+    let module = module(
+        ".entry main\n.host sys.write (3) -> 1\n.data\ntext: .ascii \"hello\"\n.text\n\
+         .func main () -> 1\n push 1\n push d:text\n push 5\n call sys.write\n ret\n.end\n",
+    );
+    for (room, exit) in [
+        (5, Exit::Returned(vec![5])),
+        (
+            4,
+            Exit::OutputFailed("standard output: no-space".to_string()),
+        ),
+    ] {
+        let output = Capture::new(room);
+        let mut host = Host::new();
+        let options = SysOptions::default().stdout(output.clone());
+        host.add(Sys::new(options).expect("it opens no directories"));
+        let mut machine = Machine::new(Arc::clone(&module), host, Limits::default())
+            .expect("the import is there");
+        assert_eq!(machine.run().expect("it has an entry"), exit);
+        assert_eq!(output.text(), &"hello"[..room]);
+    }
 }
 
 #[test]

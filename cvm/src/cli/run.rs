@@ -209,23 +209,25 @@ fn finish(
         console.fault(fault, program.reporter());
         return Ok(exit.status());
     }
-    let failed = output.take();
+    let failed = output.take().or_else(|| match exit {
+        Exit::OutputFailed(reason) => Some(io::Error::other(reason.clone())),
+        _ => None,
+    });
     if let Some(error) = &failed {
         console.problem(&output_failed(error));
     }
-    match (exit, &arguments.invoke) {
-        (Exit::Returned(results), Some(_)) => {
-            let lines: String = results
-                .iter()
-                .map(|cell| format!("{}\n", *cell as i64))
-                .collect();
-            console.print(lines.as_bytes())
-        }
-        _ => match (exit.status(), failed) {
-            (0, Some(error)) => Ok(output_failed(&error).exit_status),
-            (status, _) => Ok(status),
-        },
+    let mut status = exit.status();
+    if let (Exit::Returned(results), Some(_)) = (exit, &arguments.invoke) {
+        let lines: String = results
+            .iter()
+            .map(|cell| format!("{}\n", *cell as i64))
+            .collect();
+        status = console.print(lines.as_bytes())?;
     }
+    Ok(match failed {
+        Some(error) if status == 0 => output_failed(&error).exit_status,
+        _ => status,
+    })
 }
 
 fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &Console) {
