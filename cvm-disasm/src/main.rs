@@ -128,9 +128,15 @@ fn load(name: &Path) -> Result<Image, Failure> {
         name: name.to_owned(),
         error,
     })?;
-    for ReadWarning { offset, message } in &read.warnings {
-        let name = name.display();
-        complain("warning", &format!("`{name}`, byte {offset}: {message}"));
+    for warning in &read.warnings {
+        let ReadWarning {
+            code,
+            offset,
+            message,
+        } = warning;
+        let (name, code) = (name.display(), code.code());
+        let text = format!("`{name}`, byte {offset}: {message} [{code}]");
+        complain("warning", &text);
     }
     Ok(read.image)
 }

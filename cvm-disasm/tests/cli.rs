@@ -149,7 +149,9 @@ fn damaged_debug_information_is_a_warning() {
     let path = file(here.path(), "a.cvm", &damaged);
     let output = run(&[&path]);
     assert_eq!(status(&output), 0);
-    assert!(text(&output.stderr).starts_with("warning: `"));
+    let message = text(&output.stderr);
+    assert!(message.starts_with("warning: `"), "{message}");
+    assert!(message.contains("[damaged-debug]"), "{message}");
 }
 
 #[test]
