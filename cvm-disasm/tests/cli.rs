@@ -155,6 +155,13 @@ fn damaged_debug_information_is_a_warning() {
 }
 
 #[test]
+fn an_endless_file_that_is_no_image_is_not_read_to_its_end() {
+    let output = run(&["/dev/zero"]);
+    assert_eq!(status(&output), 65);
+    assert!(text(&output.stderr).contains("bad-magic"));
+}
+
+#[test]
 fn standard_input_is_an_image() {
     let mut child = disasm(&["-"])
         .stdin(Stdio::piped())
