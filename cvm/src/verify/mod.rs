@@ -18,6 +18,7 @@
 pub(crate) mod body;
 pub(crate) mod flow;
 pub(crate) mod frame;
+mod objects;
 mod operands;
 mod rules;
 
@@ -32,6 +33,7 @@ use body::Body;
 use flow::Depths;
 use frame::Frame;
 
+pub use objects::Object;
 pub use rules::Rule;
 
 /// A verified image. Its existence is the proof of verification.
