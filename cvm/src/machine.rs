@@ -260,6 +260,8 @@ impl Machine {
     }
 
     fn run_one(&mut self, function: u32, args: &[u64]) -> Exit {
+        // A host function that panicked left its callers' frames behind.
+        self.memory.pop_locals_to(0);
         let ended = Run {
             module: &self.module,
             memory: &mut self.memory,

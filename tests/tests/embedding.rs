@@ -82,6 +82,35 @@ fn output_that_cannot_be_handed_on_at_the_end_is_no_success() {
 }
 
 #[test]
+fn after_a_panic_of_a_host_function_the_machine_can_go_on() {
+    let module = module(
+        ".host plug.odd (n) -> 1\n.export ask\n.func ask (n) -> 1\n declare area[100]\n push l:area\n drop\n\
+         i_read l:n\n call plug.odd\n ret\n.end\n",
+    );
+    let mut host = Host::new();
+    host.register("plug.odd", |n: u64| -> u64 {
+        assert!(n % 2 == 1, "{n} is even");
+        n
+    });
+    let limits = Limits {
+        call_stack: 1 << 10,
+        ..Limits::default()
+    };
+    let mut machine = Machine::new(module, host, limits).expect("the import is there");
+    for n in 0..100 {
+        let run = std::panic::AssertUnwindSafe(|| machine.call("ask", &[n]));
+        match std::panic::catch_unwind(run) {
+            Ok(exit) => assert_eq!(exit.expect("it is exported"), Exit::Returned(vec![n])),
+            Err(panic) => {
+                assert_eq!(n % 2, 0);
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                assert_eq!(text, Some(format!("{n} is even").as_str()));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_module_runs_on_several_machines_at_once() {
     let module = module(
         ".export count\n.bss\ncell: .quad 0\n.text\n.func count (n) -> 1\n\
