@@ -191,6 +191,23 @@ fn a_time_limit_ends_a_wait_for_input() {
 }
 
 #[test]
+fn a_time_limit_ends_a_wait_for_a_reader() {
+    let bench = Bench::with("yes.cvma", YES);
+    let mut command = bench.command("run --timeout 200ms yes.cvma");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let start = Instant::now();
+    let mut child = command.spawn().expect("cvm starts");
+    // Nothing is read from the pipe, and it stays open.
+    let stdout = child.stdout.take();
+    let output = child.wait_with_output().expect("cvm ends");
+    drop(stdout);
+    assert_eq!(output.status.code(), Some(137));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("[timeout]"), "{stderr}");
+}
+
+#[test]
 fn files_need_a_grant_and_links_do_not_lead_out_of_it() {
     let bench = Bench::with("cat.cvma", CAT);
     bench.file("data/file.txt", "contents\n");
