@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::image::{ExportKind, Image, ImportKind};
@@ -138,10 +138,10 @@ pub enum MachineError {
 pub struct InterruptHandle(pub(crate) Arc<std::sync::atomic::AtomicBool>);
 
 impl InterruptHandle {
-    /// The run ends with the fault `interrupted` at its next call or loop end. Works if [`Machine`] was made
-    /// interruptible.
+    /// The run that is going on ends with the fault `interrupted` at its next call or loop end, or, if none is, the
+    /// next one at its first. Runs after that are not interrupted.
     pub fn interrupt(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -237,8 +237,9 @@ impl Machine {
             .unwrap_or_default()
             .args;
         if args.len() != usize::from(wanted) {
+            let noun = if wanted == 1 { "argument" } else { "arguments" };
             return Err(MachineError::NoEntry(format!(
-                "`{export}` takes {wanted} arguments, {} were given",
+                "`{export}` takes {wanted} {noun}, {} given",
                 args.len()
             )));
         }
@@ -275,6 +276,11 @@ impl Machine {
         .run(function, args);
         if let Some(fuel) = &mut self.fuel {
             *fuel = ended.fuel;
+        }
+        if let (Some(FaultCode::Interrupted), Some(flag)) =
+            (ended.exit.fault_code(), &self.interrupt)
+        {
+            flag.store(false, Ordering::Relaxed);
         }
         match self.host.flush() {
             Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {

@@ -42,6 +42,21 @@ fn an_interrupt_ends_an_endless_loop() {
 }
 
 #[test]
+fn an_interrupt_ends_one_run() {
+    let module = module(
+        ".export count\n.func count (n) -> 1\n.next:\n i_read l:n\n push 1\n i_sub\n i_write l:n\n\
+         i_read l:n\n jnz .next\n push 7\n ret\n.end\n",
+    );
+    let mut machine =
+        Machine::new(module, Host::new(), Limits::default()).expect("it needs nothing");
+    machine.interrupt_handle().interrupt();
+    let exit = machine.call("count", &[9]).expect("it is exported");
+    assert_eq!(fault_of(exit).code, FaultCode::Interrupted);
+    let exit = machine.call("count", &[9]).expect("it is exported");
+    assert_eq!(exit, Exit::Returned(vec![7]));
+}
+
+#[test]
 fn an_error_of_a_host_function_is_a_fault_with_its_text() {
     let module = module(
         ".entry main\n.host plug.draw (x, y) -> 1\n.func main ()\n push 3\n push 4\n call plug.draw\n drop\n ret\n.end\n",
