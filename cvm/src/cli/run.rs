@@ -145,9 +145,11 @@ fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Resul
         })
     };
     let cells: Vec<u64> = program_args.iter().map(cell).collect::<Result<_, _>>()?;
-    machine
-        .call(name, &cells)
-        .map_err(|error| Problem::new("usage", error.to_string()).into())
+    machine.call(name, &cells).map_err(|error| {
+        Problem::new("usage", error.to_string())
+            .hint("--invoke calls functions with an `.export`; `cvm info` lists them")
+            .into()
+    })
 }
 
 /// Reports how the run ended; the exit status.
