@@ -45,6 +45,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(all(feature = "jit", target_arch = "x86_64", unix)),
+    allow(dead_code, reason = "what only the compiler uses")
+)]
+
 pub mod fault;
 pub mod host;
 pub mod machine;
@@ -52,4 +57,11 @@ pub mod memory;
 pub mod report;
 pub mod verify;
 
+mod bulk;
 mod interp;
+#[cfg(all(feature = "jit", target_arch = "x86_64", unix))]
+mod jit;
+#[cfg(not(all(feature = "jit", target_arch = "x86_64", unix)))]
+#[path = "jit/absent.rs"]
+mod jit;
+mod locate;

@@ -10,9 +10,12 @@ use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
-use crate::interp::context::ImportTarget;
-use crate::interp::run::{Run, Stacks};
+use crate::interp::CodeOptions;
+use crate::interp::run::{Ended, Run, Stacks};
+use crate::jit::tier::Tier;
+use crate::jit::{self, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::verify::Module;
 
@@ -78,6 +81,56 @@ impl Exit {
     }
 }
 
+/// What executes a program. Results do not depend on it, only speed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Begins in the interpreter, and compiles what is hot while it runs.
+    #[default]
+    Auto,
+    /// The interpreter.
+    Interpreter,
+    /// The compiler: the whole module becomes machine code before it runs.
+    Jit,
+}
+
+impl Engine {
+    /// Whether this build has this engine for this computer.
+    pub fn is_available(self) -> bool {
+        self != Engine::Jit || crate::jit::IS_PRESENT
+    }
+}
+
+/// When [`Engine::Auto`] compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiering {
+    /// So many calls of a function, or rounds of a loop, make it hot.
+    pub threshold: u32,
+    /// The program waits for the compiler, so that what is hot runs compiled at once. For tests: it makes runs
+    /// repeatable, not fast.
+    pub waits: bool,
+}
+
+impl Default for Tiering {
+    /// 3,000 calls or rounds, without waiting.
+    fn default() -> Tiering {
+        Tiering {
+            threshold: 3_000,
+            waits: false,
+        }
+    }
+}
+
+/// What the compiler made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compilation {
+    /// How many functions.
+    pub functions: usize,
+    /// Bytes of machine code.
+    pub bytes: usize,
+    /// How long it took.
+    pub time: Duration,
+}
+
 /// Why a module cannot be made a machine.
 #[derive(Debug, Error)]
 pub enum MachineError {
@@ -128,6 +181,9 @@ pub enum MachineError {
     /// The host has not enough memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The compiler failed, or is not there.
+    #[error("{0}")]
+    Compiler(String),
     /// The image is not a program, or has no such export.
     #[error("{0}")]
     NoEntry(String),
@@ -156,6 +212,10 @@ pub struct Machine {
     memory: Memory,
     imports: Vec<ImportTarget>,
     stacks: Stacks,
+    engine: Engine,
+    native_stack: Option<NativeStack>,
+    tier: Option<Tier>,
+    tiering: Tiering,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
     initialised: bool,
@@ -177,6 +237,10 @@ impl Machine {
             memory,
             imports,
             stacks: Stacks::new(limits.call_stack)?,
+            engine: Engine::default(),
+            native_stack: None,
+            tier: None,
+            tiering: Tiering::default(),
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,
@@ -186,21 +250,34 @@ impl Machine {
         })
     }
 
+    /// Chooses the engine of later runs; before that it is [`Engine::Auto`].
+    pub fn set_engine(&mut self, engine: Engine) {
+        self.engine = engine;
+    }
+
+    /// Chooses when [`Engine::Auto`] compiles in later runs.
+    pub fn set_tiering(&mut self, tiering: Tiering) {
+        self.tiering = tiering;
+        self.tier = None;
+    }
+
     /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
     /// a little at every call and loop.
     pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        // Later runs use other code, with counters of its own.
+        self.tier = None;
         InterruptHandle(Arc::clone(self.interrupt.get_or_insert_default()))
     }
 
     /// Runs the program from its entry; its initialisers, if it has any, run first.
     ///
     /// # Errors
-    /// If the image is not a program.
+    /// If the image is not a program, or cannot be compiled for [`Engine::Jit`].
     pub fn run(&mut self) -> Result<Exit, MachineError> {
         let entry = self.module.image().entry;
         let entry = entry.and_then(|offset| self.module.image().function_starting_at(offset));
         match entry {
-            Some(function) => Ok(self.run_function(function, &[])),
+            Some(function) => self.run_function(function, &[]),
             None => Err(MachineError::NoEntry(
                 "the image is a module, not a program: it has no entry".into(),
             )),
@@ -210,7 +287,8 @@ impl Machine {
     /// Runs an exported function with these arguments, a cell each. Memory keeps its contents from call to call.
     ///
     /// # Errors
-    /// If there is no such export, or it takes another number of arguments.
+    /// If there is no such export, it takes another number of arguments, or the image cannot be compiled for
+    /// [`Engine::Jit`].
     pub fn call(&mut self, export: &str, args: &[u64]) -> Result<Exit, MachineError> {
         let image = self.module.image();
         let found = image
@@ -243,27 +321,98 @@ impl Machine {
                 args.len()
             )));
         }
-        Ok(self.run_function(function, args))
+        self.run_function(function, args)
     }
 
-    fn run_function(&mut self, function: u32, args: &[u64]) -> Exit {
+    fn run_function(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         if !self.initialised {
             self.initialised = true;
             let module = Arc::clone(&self.module);
             for initialiser in &module.image().initialisers {
-                match self.run_one(*initialiser, &[]) {
+                match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
-                    exit => return exit,
+                    exit => return Ok(exit),
                 }
             }
         }
         self.run_one(function, args)
     }
 
-    fn run_one(&mut self, function: u32, args: &[u64]) -> Exit {
+    fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
-        let ended = Run {
+        let ended = match self.engine {
+            Engine::Jit => self.run_compiled(function, args)?,
+            Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
+            Engine::Interpreter => self.interpret(function, args, false),
+        };
+        if let Some(fuel) = &mut self.fuel {
+            *fuel = ended.fuel;
+        }
+        if let (Some(FaultCode::Interrupted), Some(flag)) =
+            (ended.exit.fault_code(), &self.interrupt)
+        {
+            flag.store(false, Ordering::Relaxed);
+        }
+        Ok(match self.host.flush() {
+            Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {
+                not_flushed(stop)
+            }
+            _ => ended.exit,
+        })
+    }
+
+    /// What is compiled into the code besides the program.
+    fn code_options(&self) -> CodeOptions {
+        CodeOptions {
+            metered: self.fuel.is_some(),
+            polled: self.limits.timeout.is_some() || self.interrupt.is_some(),
+            counted: false,
+        }
+    }
+
+    fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {
+        let code = self
+            .module
+            .native_code(self.code_options())
+            .map_err(|error| MachineError::Compiler(error.to_string()))?;
+        let stack = match &mut self.native_stack {
+            Some(stack) => stack,
+            none => none.insert(jit::native_stack(self.limits.call_stack).map_err(|source| {
+                MemoryError {
+                    segment: "call stack",
+                    size: self.limits.call_stack,
+                    source,
+                }
+            })?),
+        };
+        let run = jit::run::Run {
+            module: &self.module,
+            code,
+            memory: &mut self.memory,
+            host: &mut self.host,
+            imports: &self.imports,
+            stack,
+            fuel: self.fuel,
+            timeout: self.limits.timeout,
+            interrupt: self.interrupt.clone(),
+        };
+        Ok(run.run(function, args))
+    }
+
+    fn interpret(&mut self, function: u32, args: &[u64], counted: bool) -> Ended {
+        let plain = self.code_options();
+        let options = CodeOptions { counted, ..plain };
+        let tier = counted.then(|| {
+            self.tier.get_or_insert_with(|| {
+                let counters = self.module.code(options).counters;
+                let call_stack = self.limits.call_stack;
+                Tier::new(&self.module, plain, counters, call_stack, self.tiering)
+            })
+        });
+        Run {
+            options,
+            tier,
             module: &self.module,
             memory: &mut self.memory,
             host: &mut self.host,
@@ -273,26 +422,25 @@ impl Machine {
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
         }
-        .run(function, args);
-        if let Some(fuel) = &mut self.fuel {
-            *fuel = ended.fuel;
-        }
-        if let (Some(FaultCode::Interrupted), Some(flag)) =
-            (ended.exit.fault_code(), &self.interrupt)
-        {
-            flag.store(false, Ordering::Relaxed);
-        }
-        match self.host.flush() {
-            Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {
-                not_flushed(stop)
-            }
-            _ => ended.exit,
-        }
+        .run(function, args)
     }
 
     /// Fuel used so far, if a limit was set.
     pub fn fuel_used(&self) -> Option<u64> {
         Some(self.limits.fuel? - self.fuel?)
+    }
+
+    /// What the compiler made for this machine's runs, if it was used.
+    pub fn compilation(&self) -> Option<Compilation> {
+        if self.engine == Engine::Auto {
+            return Some(self.module.published(self.code_options()).compilation());
+        }
+        let code = self.module.compiled(self.code_options())?;
+        Some(Compilation {
+            functions: code.functions(),
+            bytes: code.size(),
+            time: code.time(),
+        })
     }
 
     /// Adds fuel, if a limit was set.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use cvm::host::Host;
 use cvm::host::sys::{Stdin, Sys, SysOptions};
-use cvm::machine::{Exit, Limits, Machine, MachineError};
+use cvm::machine::{self, Exit, Limits, Machine, MachineError};
 use cvm::report::Problem;
 use cvm_spec::image::{Image, ImportKind};
 use cvm_spec::pointer::Tag;
@@ -23,7 +23,12 @@ use super::output::Output;
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
-    if arguments.engine == Engine::Jit {
+    let engine = match arguments.engine {
+        Engine::Auto => machine::Engine::Auto,
+        Engine::Jit => machine::Engine::Jit,
+        Engine::Interp => machine::Engine::Interpreter,
+    };
+    if !engine.is_available() {
         let message = "this build has no compiler: `--engine jit` is not available";
         return Err(Problem::new("usage", message)
             .hint("leave --engine out, or use `--engine interp`")
@@ -48,6 +53,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let refused = |error: &MachineError| report(Problem::from(error));
     let mut machine =
         Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
+    machine.set_engine(engine);
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,
@@ -191,7 +197,15 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
     console.message(&match console.format {
         Format::Text => {
             let fuel = fuel.map_or(String::new(), |fuel| format!(", {fuel} fuel"));
-            format!("stats: {elapsed:.3?}{fuel}, {heap} bytes of heap, exit status {status}\n")
+            let compiled = machine.compilation().map_or(String::new(), |compiled| {
+                format!(
+                    ", compiled {} functions to {} bytes in {:.3?}",
+                    compiled.functions, compiled.bytes, compiled.time
+                )
+            });
+            format!(
+                "stats: {elapsed:.3?}{fuel}, {heap} bytes of heap{compiled}, exit status {status}\n"
+            )
         }
         Format::Json => {
             let object = serde_json::json!({
@@ -200,6 +214,11 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
                 "nanoseconds": elapsed.as_nanos().to_string(),
                 "fuel": fuel.map(|fuel| fuel.to_string()),
                 "heap": heap.to_string(),
+                "compiled": machine.compilation().map(|compiled| serde_json::json!({
+                    "functions": compiled.functions,
+                    "bytes": compiled.bytes,
+                    "nanoseconds": compiled.time.as_nanos().to_string(),
+                })),
                 "exit_status": status,
             });
             format!("{object}\n")

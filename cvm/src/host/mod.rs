@@ -3,6 +3,7 @@
 //! A [`Host`] is a set of [`HostModule`]s, each a namespace (`sys`, `plug`, …). A machine owns its host, so machines
 //! share nothing. [`sys::Sys`] is the machine's own namespace; [`Host::register`] makes a host function of a closure.
 
+pub(crate) mod call;
 pub mod sys;
 pub mod typed;
 mod watch;

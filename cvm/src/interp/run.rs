@@ -3,18 +3,25 @@
 #![allow(unsafe_code)]
 
 use std::mem;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cvm_spec::image::Image;
+
+use crate::fault::Frame;
+use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::jit::tier::Tier;
+use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
-use super::context::{Context, ImportTarget, ShadowFrame, Stop};
+use super::context::{Context, ShadowFrame, Stop};
 use super::handlers::list;
-use super::locate::locate;
+use super::handover::Left;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
@@ -55,6 +62,9 @@ impl Stacks {
 
 /// What a run needs besides the code.
 pub(crate) struct Run<'m> {
+    pub(crate) options: CodeOptions,
+    /// For code that counts.
+    pub(crate) tier: Option<&'m mut Tier>,
     pub(crate) module: &'m Module,
     pub(crate) memory: &'m mut Memory,
     pub(crate) host: &'m mut Host,
@@ -74,10 +84,7 @@ pub(crate) struct Ended {
 impl Run<'_> {
     /// Runs a function with arguments, of which there are as many as its type says, to its end.
     pub(crate) fn run(self, function: u32, args: &[u64]) -> Ended {
-        let options = CodeOptions {
-            metered: self.fuel.is_some(),
-            polled: self.timeout.is_some() || self.interrupt.is_some(),
-        };
+        let options = self.options;
         let code: &Code = self.module.code(options);
         let image = self.module.image();
         let record = &image.functions[function as usize];
@@ -92,6 +99,11 @@ impl Run<'_> {
             .start(&Watch::new(deadline, self.interrupt.clone()));
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
+        let mut tier = self.tier;
+        let counters = tier.as_mut().map_or(std::ptr::null_mut(), |tier| {
+            tier.start();
+            tier.counters()
+        });
         let mut context = Context {
             cells_end: cells.wrapping_add(self.stacks.count),
             shadow,
@@ -105,6 +117,8 @@ impl Run<'_> {
             memory: self.memory,
             host: self.host,
             imports: self.imports.as_ptr(),
+            counters,
+            tier: tier.map_or(std::ptr::null_mut(), |tier| tier),
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
@@ -142,11 +156,26 @@ impl Run<'_> {
                     Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
                 }
                 Stop::Exit(exit) => exit,
+                Stop::Compiled(Left::Exit(exit)) => exit,
+                Stop::Compiled(Left::Panic(panic)) => {
+                    (*(*ctx).memory).pop_locals_to(csp);
+                    resume_unwind(panic)
+                }
+                Stop::Compiled(Left::Fault { fault, mut place }) => {
+                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
+                    let frames = std::slice::from_raw_parts(shadow, frames);
+                    place.callers.extend(callers(image, code, frames));
+                    Exit::Fault(Box::new(locate(image, *fault, place)))
+                }
                 Stop::Fault { fault, op } => {
                     let frames = (*ctx).shadow.offset_from(shadow) as usize;
                     let frames = std::slice::from_raw_parts(shadow, frames);
-                    let top = (*(*ctx).memory).csp();
-                    Exit::Fault(Box::new(locate(self.module, code, *fault, op, top, frames)))
+                    let place = Place {
+                        ip: code.text_offset(op),
+                        csp: (*(*ctx).memory).csp(),
+                        callers: callers(image, code, frames),
+                    };
+                    Exit::Fault(Box::new(locate(image, *fault, place)))
                 }
             };
             (*(*ctx).memory).pop_locals_to(csp);
@@ -156,4 +185,18 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The frames that shadow frames return to, innermost first. The outermost shadow frame returns to the host.
+fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame]) -> Vec<Frame> {
+    let callers = shadow.get(1..).unwrap_or(&[]);
+    let frame_of = |frame: &ShadowFrame| {
+        // The op before the one returned to belongs to the call instruction.
+        let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
+        Some(Frame {
+            function: image.function_at(ip)?,
+            ip,
+        })
+    };
+    callers.iter().rev().filter_map(frame_of).collect()
 }

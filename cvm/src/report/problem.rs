@@ -237,6 +237,8 @@ impl From<&MachineError> for Problem {
             MachineError::Memory(error) => Problem::new("no-memory", error.to_string()).hint(
                 "the heap is limited by --max-heap, the call stack by --call-stack",
             ),
+            MachineError::Compiler(message) => Problem::new("no-memory", message.clone())
+                .hint("run it with `--engine interp`"),
             MachineError::NoEntry(message) => Problem::new("no-entry", message),
         }
     }

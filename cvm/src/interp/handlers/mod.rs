@@ -17,6 +17,7 @@ pub(crate) mod fault;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod refuse;
+pub(crate) mod tier;
 pub(crate) mod value;
 
 #[cfg(all(

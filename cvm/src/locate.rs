@@ -1,32 +1,29 @@
 //! Where a fault happened: instruction, registers, operand names, backtrace.
 
-#![allow(unsafe_code)]
-
 use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::{Effect, Opcode};
 
 use crate::fault::{BACKTRACE_MAX, Fault, Frame, Registers};
-use crate::verify::Module;
 use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame as FrameShape;
 
-use super::Code;
-use super::context::ShadowFrame;
-use super::op::Op;
+/// Where an engine found a fault.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Text offset of the instruction, if it is known.
+    pub(crate) ip: Option<u32>,
+    /// csp at the fault.
+    pub(crate) csp: u64,
+    /// The frames that called the faulting one, innermost first.
+    pub(crate) callers: Vec<Frame>,
+}
 
-/// Completes a fault that was raised at `op`. `shadow` are the shadow stack's frames, outermost first.
-pub(crate) fn locate(
-    module: &Module,
-    code: &Code,
-    mut fault: Fault,
-    op: *const Op,
-    csp: u64,
-    shadow: &[ShadowFrame],
-) -> Fault {
-    let image = module.image();
-    let Some(ip) = code.text_offset(op) else {
+/// Completes a fault that an engine raised.
+pub(crate) fn locate(image: &Image, mut fault: Fault, place: Place) -> Fault {
+    let Place { ip, csp, callers } = place;
+    let Some(ip) = ip else {
         return fault;
     };
     let function = image.function_at(ip).unwrap_or(0);
@@ -67,7 +64,7 @@ pub(crate) fn locate(
             fault.types = mismatch(image, &instruction.operand, &fault);
         }
     }
-    backtrace(image, code, &mut fault, function, ip, shadow);
+    backtrace(&mut fault, Frame { function, ip }, &callers);
     fault
 }
 
@@ -210,40 +207,17 @@ fn mismatch(image: &Image, operand: &Operand<'_>, fault: &Fault) -> Option<[(u16
 }
 
 /// Fills in the frames, innermost first; of a deep stack the middle is left out.
-fn backtrace(
-    image: &Image,
-    code: &Code,
-    fault: &mut Fault,
-    function: u32,
-    ip: u32,
-    shadow: &[ShadowFrame],
-) {
-    fault.backtrace.push(Frame { function, ip });
-    // The outermost shadow frame returns to the host.
-    let callers = shadow.get(1..).unwrap_or(&[]);
-    let frame_of = |frame: &ShadowFrame| {
-        // The op before the one returned to belongs to the call instruction.
-        let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
-        Some(Frame {
-            function: image.function_at(ip)?,
-            ip,
-        })
-    };
+fn backtrace(fault: &mut Fault, innermost: Frame, callers: &[Frame]) {
+    fault.backtrace.push(innermost);
     let room = BACKTRACE_MAX - 1;
     if callers.len() <= room {
-        fault
-            .backtrace
-            .extend(callers.iter().rev().filter_map(frame_of));
+        fault.backtrace.extend(callers);
         return;
     }
     let outer = room / 4;
     let inner = room - outer;
-    fault
-        .backtrace
-        .extend(callers.iter().rev().take(inner).filter_map(frame_of));
+    fault.backtrace.extend(&callers[..inner]);
     let position = fault.backtrace.len();
     fault.omitted = Some((position, (callers.len() - room) as u64));
-    fault
-        .backtrace
-        .extend(callers[..outer].iter().rev().filter_map(frame_of));
+    fault.backtrace.extend(&callers[callers.len() - outer..]);
 }
