@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::image::{ExportKind, Image, ImportKind};
@@ -53,6 +53,9 @@ pub enum Exit {
     Exited(u8),
     /// The output was closed by its reader; the program was ended quietly.
     BrokenPipe,
+    /// The program ended without a fault, but what it had written could not be handed on; this says why. The program
+    /// could not see it: its output was still in a buffer when it ended.
+    OutputFailed(String),
     /// The program did something wrong.
     Fault(Box<Fault>),
 }
@@ -64,6 +67,7 @@ impl Exit {
             Exit::Returned(results) => results.first().map_or(0, |cell| *cell as u8),
             Exit::Exited(status) => *status,
             Exit::BrokenPipe => 0,
+            Exit::OutputFailed(_) => 74,
             Exit::Fault(fault) => fault.exit_status(),
         }
     }
@@ -190,10 +194,10 @@ pub enum MachineError {
 pub struct InterruptHandle(pub(crate) Arc<std::sync::atomic::AtomicBool>);
 
 impl InterruptHandle {
-    /// The run ends with the fault `interrupted` at its next call or loop end. Works if [`Machine`] was made
-    /// interruptible.
+    /// The run that is going on ends with the fault `interrupted` at its next call or loop end, or, if none is, the
+    /// next one at its first. Runs after that are not interrupted.
     pub fn interrupt(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -311,8 +315,9 @@ impl Machine {
             .unwrap_or_default()
             .args;
         if args.len() != usize::from(wanted) {
+            let noun = if wanted == 1 { "argument" } else { "arguments" };
             return Err(MachineError::NoEntry(format!(
-                "`{export}` takes {wanted} arguments, {} were given",
+                "`{export}` takes {wanted} {noun}, {} given",
                 args.len()
             )));
         }
@@ -334,6 +339,8 @@ impl Machine {
     }
 
     fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
+        // A host function that panicked left its callers' frames behind.
+        self.memory.pop_locals_to(0);
         let ended = match self.engine {
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
@@ -342,11 +349,14 @@ impl Machine {
         if let Some(fuel) = &mut self.fuel {
             *fuel = ended.fuel;
         }
+        if let (Some(FaultCode::Interrupted), Some(flag)) =
+            (ended.exit.fault_code(), &self.interrupt)
+        {
+            flag.store(false, Ordering::Relaxed);
+        }
         Ok(match self.host.flush() {
-            Err(HostStop::BrokenPipe)
-                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
-            {
-                Exit::BrokenPipe
+            Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {
+                not_flushed(stop)
             }
             _ => ended.exit,
         })
@@ -455,6 +465,17 @@ impl Machine {
     pub fn host(&mut self) -> &mut Host {
         &mut self.host
     }
+}
+
+/// How a run ended whose program did all that it should, but whose output did not get away.
+fn not_flushed(stop: HostStop) -> Exit {
+    Exit::OutputFailed(match stop {
+        HostStop::BrokenPipe => return Exit::BrokenPipe,
+        HostStop::Exit(status) => return Exit::Exited(status),
+        HostStop::Error(message) => message,
+        HostStop::Fault(code) => code.title().to_string(),
+        HostStop::Violation(violation) => violation.code.title().to_string(),
+    })
 }
 
 /// Finds what every import names.

@@ -9,6 +9,7 @@ mod explain;
 mod info;
 mod input;
 mod manual;
+mod output;
 mod run;
 mod values;
 mod verify;

@@ -1,12 +1,11 @@
 //! `cvm run`.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cvm::host::Host;
@@ -20,6 +19,7 @@ use super::Failure;
 use super::arguments::{Engine, Format, Run};
 use super::console::{Console, output_failed};
 use super::input::{Input, Program};
+use super::output::Output;
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let output = Output::default();
     let mut host = Host::new();
     host.add(sys(arguments, program_args, &output)?);
+    host.add(output.clone());
     let limits = limits(arguments);
     let refused = |error: &MachineError| report(Problem::from(error));
     let mut machine =
@@ -138,54 +139,6 @@ fn sys(arguments: &Run, program_args: &[OsString], output: &Output) -> Result<Sy
     })
 }
 
-/// Remembers the first error of the program's output, which may come long after the program wrote it.
-#[derive(Clone, Default)]
-struct Output {
-    failure: Arc<Mutex<Option<io::Error>>>,
-}
-
-struct Stream {
-    file: File,
-    output: Output,
-}
-
-impl Output {
-    fn stream(&self, file: std::os::fd::BorrowedFd<'_>) -> Result<Stream, Failure> {
-        let file = file.try_clone_to_owned().map_err(|e| output_failed(&e))?;
-        Ok(Stream {
-            file: file.into(),
-            output: self.clone(),
-        })
-    }
-
-    fn take(&self) -> Option<io::Error> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.take()
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        if let Err(error) = &written
-            && !matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted
-            )
-        {
-            let failure = self.output.failure.lock();
-            let mut failure = failure.unwrap_or_else(PoisonError::into_inner);
-            let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
-            *failure = failure.take().or(copy);
-        }
-        written
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// Calls an export with numbers as arguments.
 fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Result<Exit, Failure> {
     let cell = |arg: &OsString| {
@@ -198,9 +151,11 @@ fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Resul
         })
     };
     let cells: Vec<u64> = program_args.iter().map(cell).collect::<Result<_, _>>()?;
-    machine
-        .call(name, &cells)
-        .map_err(|error| Problem::new("usage", error.to_string()).into())
+    machine.call(name, &cells).map_err(|error| {
+        Problem::new("usage", error.to_string())
+            .hint("--invoke calls functions with an `.export`; `cvm info` lists them")
+            .into()
+    })
 }
 
 /// Reports how the run ended; the exit status.
@@ -215,23 +170,25 @@ fn finish(
         console.fault(fault, program.reporter());
         return Ok(exit.status());
     }
-    let failed = output.take();
+    let failed = output.take().or_else(|| match exit {
+        Exit::OutputFailed(reason) => Some(io::Error::other(reason.clone())),
+        _ => None,
+    });
     if let Some(error) = &failed {
         console.problem(&output_failed(error));
     }
-    match (exit, &arguments.invoke) {
-        (Exit::Returned(results), Some(_)) => {
-            let lines: String = results
-                .iter()
-                .map(|cell| format!("{}\n", *cell as i64))
-                .collect();
-            console.print(lines.as_bytes())
-        }
-        _ => match (exit.status(), failed) {
-            (0, Some(error)) => Ok(output_failed(&error).exit_status),
-            (status, _) => Ok(status),
-        },
+    let mut status = exit.status();
+    if let (Exit::Returned(results), Some(_)) = (exit, &arguments.invoke) {
+        let lines: String = results
+            .iter()
+            .map(|cell| format!("{}\n", *cell as i64))
+            .collect();
+        status = console.print(lines.as_bytes())?;
     }
+    Ok(match failed {
+        Some(error) if status == 0 => output_failed(&error).exit_status,
+        _ => status,
+    })
 }
 
 fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &Console) {

@@ -135,6 +135,10 @@ impl Host {
     /// gives the closure access to the program's memory. A closure that returns `Result<_, HostStop>` can end the
     /// program.
     ///
+    /// A closure that panics ends the run: the panic goes on through [`Machine::run`](crate::machine::Machine::run) to
+    /// the embedder. Who catches it there may go on with the machine; its memory is as the program left it, and fuel is
+    /// as before that run.
+    ///
     /// ```
     /// use cvm::host::{Host, HostStop};
     /// use cvm::memory::Memory;

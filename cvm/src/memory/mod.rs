@@ -34,7 +34,8 @@ pub enum AccessKind {
 }
 
 /// A refused access: the guest's fault, not yet located in the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{}: {} bytes at {pointer}", code.title(), width)]
 pub struct Violation {
     /// Which fault it is.
     pub code: FaultCode,

@@ -82,7 +82,7 @@ pub const PROBLEMS: &[ProblemCode] = &[
     ProblemCode {
         code: "output-failed",
         exit_status: 74,
-        explanation: "Writing the program's output failed, for example because the disk is full. A reader that closed its end of a pipe is no failure.",
+        explanation: "Writing the program's output failed, for example because the disk is full: at the end, when the program could not see it, or earlier, and the program ended with status 0 all the same. A reader that closed its end of a pipe is no failure.",
     },
 ];
 

@@ -19,6 +19,7 @@ pub(crate) mod blocks;
 pub(crate) mod body;
 pub(crate) mod flow;
 pub(crate) mod frame;
+mod objects;
 mod operands;
 mod rules;
 
@@ -35,6 +36,7 @@ use body::Body;
 use flow::Depths;
 use frame::Frame;
 
+pub use objects::Object;
 pub use rules::Rule;
 
 /// A verified image. Its existence is the proof of verification.

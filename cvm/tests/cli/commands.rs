@@ -145,7 +145,8 @@ fn exports_are_called_with_numbers() {
     bench
         .cvm("run --invoke ad math.cvma 1 2")
         .exits(64)
-        .says("did you mean `add`?");
+        .says("did you mean `add`?")
+        .says("`cvm info` lists them");
     bench
         .cvm("run --invoke add math.cvma 1")
         .exits(64)

@@ -31,7 +31,7 @@ fn setting(name: &str, default: u64) -> u64 {
 fn outcome(exit: Exit) -> Outcome {
     match exit {
         Exit::Returned(results) => Outcome::Returned(results),
-        Exit::Exited(_) | Exit::BrokenPipe => Outcome::Halted,
+        Exit::Exited(_) | Exit::BrokenPipe | Exit::OutputFailed(_) => Outcome::Halted,
         Exit::Fault(fault) => Outcome::Fault {
             code: fault.code,
             ip: fault.registers.ip,
