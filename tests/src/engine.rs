@@ -96,7 +96,9 @@ impl Engine {
             (_, true) => run.fuel.is_none(),
             _ => run.fuel.is_none() && run.timeout.is_none(),
         };
-        suits && self.of_machine().is_available()
+        let is_left_out =
+            run.is_interpreter_only && self.of_machine() != machine::Engine::Interpreter;
+        suits && !is_left_out && self.of_machine().is_available()
     }
 
     fn limits(self, run: &Run) -> Limits {
