@@ -113,6 +113,7 @@ impl Inputs {
             Input::Signature => rng.choice(&self.signatures).expect("not empty").clone(),
             Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
             Input::Code => program::code(rng),
+            Input::Choices => return (0..rng.usize(..2_000)).map(|_| rng.u8(..)).collect(),
         };
         damage::bytes(&mut bytes, rng);
         bytes
