@@ -11,8 +11,11 @@ use cvm_spec::fault::FaultCode;
 use crate::fault::Fault;
 use crate::host::{Host, HostStop};
 use crate::machine::Exit;
-use crate::memory::Memory;
+use crate::memory::{Memory, Violation};
+use crate::verify::Module;
 
+use super::Code;
+use super::foreign::Foreign;
 use super::op::{Op, Slots};
 use super::translate::Land;
 
@@ -45,6 +48,16 @@ pub(crate) struct ImportTarget {
     pub(crate) number: u32,
     pub(crate) args: u16,
     pub(crate) results: u16,
+}
+
+impl ImportTarget {
+    /// Of imports that are called in another way.
+    pub(crate) const NONE: ImportTarget = ImportTarget {
+        module: usize::MAX,
+        number: 0,
+        args: 0,
+        results: 0,
+    };
 }
 
 /// Why the handlers stopped.
@@ -86,6 +99,42 @@ pub(crate) struct Context {
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) stop: Stop,
+    /// What a store that the table refused wants to store.
+    pub(crate) value: u64,
+    /// Everything foreign of the machine; null without a grant.
+    pub(crate) foreign: *const Foreign,
+    /// The call of C that is going on.
+    pub(crate) site: Site,
+    /// A host function ran since the last flush before a call of C, and C since the last flush before a host function:
+    /// both write to the same standard output.
+    pub(crate) host_ran: bool,
+    pub(crate) foreign_ran: bool,
+    /// The code that runs, for the places of calls of C.
+    pub(crate) code: *const Code,
+    /// First frame of the shadow stack.
+    pub(crate) shadow_base: *mut ShadowFrame,
+    /// The module that runs.
+    pub(crate) module: *const Module,
+}
+
+/// Where C is called from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// The op that calls.
+    pub(crate) ip: *const Op,
+    /// Its frame.
+    pub(crate) fp: Slots,
+    /// First cell that a callback can use.
+    pub(crate) top: Slots,
+}
+
+impl Site {
+    /// No call.
+    pub(crate) const NONE: Site = Site {
+        ip: std::ptr::null(),
+        fp: std::ptr::null_mut(),
+        top: std::ptr::null_mut(),
+    };
 }
 
 impl Context {
@@ -101,6 +150,19 @@ impl Context {
             Some(deadline) if Instant::now() >= deadline => Some(FaultCode::Timeout),
             _ => None,
         }
+    }
+
+    /// The fault of a violation, not yet located.
+    pub(crate) fn fault_of(&self, violation: Violation) -> Fault {
+        // SAFETY: memory is the machine's own and no handler holds a reference into it here.
+        let memory = unsafe { &*self.memory };
+        let size = memory.segment_size(violation.pointer.tag());
+        let mut fault = Fault::from_violation(violation, size);
+        #[cfg(feature = "ffi")]
+        fault
+            .allocations
+            .extend(memory.allocation(violation.pointer));
+        fault
     }
 
     /// Turns what a host function said into a stop. `args` are the call's first arguments.
@@ -120,11 +182,7 @@ impl Context {
                 self.stop = Stop::Exit(Exit::BrokenPipe);
                 return;
             }
-            HostStop::Violation(violation) => {
-                // SAFETY: memory is the machine's own and no handler holds a reference into it here.
-                let size = unsafe { (*self.memory).segment_size(violation.pointer.tag()) };
-                Fault::from_violation(violation, size)
-            }
+            HostStop::Violation(violation) => self.fault_of(violation),
             HostStop::Error(message) => Fault {
                 message: Some(message),
                 ..Fault::new(FaultCode::HostFault)

@@ -6,7 +6,7 @@ use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::{Effect, Opcode};
 
-use crate::fault::{BACKTRACE_MAX, Fault, Frame, Registers};
+use crate::fault::{BACKTRACE_MAX, CSymbol, Callee, Fault, Frame, Registers};
 use crate::verify::Module;
 use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
@@ -63,7 +63,10 @@ pub(crate) fn locate(
         {
             fault.abort_code = Some(code);
         }
-        if fault.code == cvm_spec::fault::FaultCode::CallTypeMismatch && !is_foreign_pointer {
+        if fault.code == cvm_spec::fault::FaultCode::CallTypeMismatch
+            && fault.types.is_none()
+            && !is_foreign_pointer
+        {
             fault.types = mismatch(image, &instruction.operand, &fault);
         }
     }
@@ -179,7 +182,14 @@ fn name_import_operands(
         .filter(|import| image.string(import.module) == Some("sys"))
         .and_then(|import| image.string(import.name))
         .and_then(cvm_spec::host::host_function);
-    const POSITIONS: [&str; 3] = ["argument 1", "argument 2", "argument 3"];
+    const POSITIONS: [&str; 6] = [
+        "argument 1",
+        "argument 2",
+        "argument 3",
+        "argument 4",
+        "argument 5",
+        "argument 6",
+    ];
     values
         .iter()
         .enumerate()
@@ -218,32 +228,77 @@ fn backtrace(
     ip: u32,
     shadow: &[ShadowFrame],
 ) {
-    fault.backtrace.push(Frame { function, ip });
     // The outermost shadow frame returns to the host.
     let callers = shadow.get(1..).unwrap_or(&[]);
-    let frame_of = |frame: &ShadowFrame| {
+    let is_sentinel = |frame: Option<&ShadowFrame>| frame.is_some_and(|f| f.ip == code.finish);
+    let mut symbols = Vec::new();
+    let mut frame_of = |(number, frame): (usize, &ShadowFrame)| {
         // The op before the one returned to belongs to the call instruction.
         let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
+        // A frame below a sentinel called C, which called back.
+        let foreign = is_sentinel(callers.get(number + 1))
+            .then(|| callee(image, ip, frame, &mut symbols))
+            .flatten();
         Some(Frame {
             function: image.function_at(ip)?,
             ip,
+            foreign,
         })
     };
+    let is_frame = |(_, frame): &(usize, &ShadowFrame)| frame.ip != code.finish;
+    let count = callers.iter().enumerate().filter(is_frame).count();
+    let inner_to_outer = || callers.iter().enumerate().rev().filter(is_frame);
     let room = BACKTRACE_MAX - 1;
-    if callers.len() <= room {
-        fault
-            .backtrace
-            .extend(callers.iter().rev().filter_map(frame_of));
-        return;
+    let mut frames = vec![Frame {
+        function,
+        ip,
+        foreign: None,
+    }];
+    if count <= room {
+        frames.extend(inner_to_outer().filter_map(&mut frame_of));
+    } else {
+        let outer = room / 4;
+        let inner = room - outer;
+        frames.extend(inner_to_outer().take(inner).filter_map(&mut frame_of));
+        fault.omitted = Some((frames.len(), (count - room) as u64));
+        frames.extend(
+            inner_to_outer()
+                .skip(count - outer)
+                .filter_map(&mut frame_of),
+        );
     }
-    let outer = room / 4;
-    let inner = room - outer;
-    fault
-        .backtrace
-        .extend(callers.iter().rev().take(inner).filter_map(frame_of));
-    let position = fault.backtrace.len();
-    fault.omitted = Some((position, (callers.len() - room) as u64));
-    fault
-        .backtrace
-        .extend(callers[..outer].iter().rev().filter_map(frame_of));
+    fault.backtrace = frames;
+    fault.symbols = symbols;
+}
+
+/// The C function that the instruction at `ip` called.
+fn callee(
+    image: &Image,
+    ip: u32,
+    frame: &ShadowFrame,
+    symbols: &mut Vec<CSymbol>,
+) -> Option<Callee> {
+    let (instruction, _) = decode(&image.text, ip as usize).ok()?;
+    match (instruction.opcode, instruction.operand) {
+        (Opcode::CallX, Operand::Index(import)) => Some(Callee::Import(import)),
+        (Opcode::CallXi, _) => {
+            // SAFETY: the frame returns behind a call through a pointer and its data cell; that call is still going on,
+            // so the slot holds the pointer.
+            let target = unsafe { *frame.fp.add(usize::from((*frame.ip.sub(2)).b)) };
+            symbols.push(symbol(target));
+            Some(Callee::Symbol(symbols.len() as u32 - 1))
+        }
+        _ => None,
+    }
+}
+
+fn symbol(address: u64) -> CSymbol {
+    #[cfg(feature = "ffi")]
+    let (library, name) = crate::ffi::symbol_at(address);
+    #[cfg(not(feature = "ffi"))]
+    let (library, name) = {
+        let _ = address;
+        (None, None)
+    };
+    CSymbol { name, library }
 }

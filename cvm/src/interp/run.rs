@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -12,7 +11,8 @@ use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
-use super::context::{Context, ImportTarget, ShadowFrame, Stop};
+use super::context::{Context, ImportTarget, ShadowFrame, Site, Stop};
+use super::foreign::Foreign;
 use super::handlers::list;
 use super::locate::locate;
 use super::{Code, CodeOptions};
@@ -63,6 +63,7 @@ pub(crate) struct Run<'m> {
     pub(crate) fuel: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
+    pub(crate) foreign: *const Foreign,
 }
 
 /// How a run ended, and the fuel that is left.
@@ -88,8 +89,14 @@ impl Run<'_> {
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
-        self.host
-            .start(&Watch::new(deadline, self.interrupt.clone()));
+        let watch = Watch::new(deadline, self.interrupt.clone());
+        #[cfg(feature = "ffi")]
+        // SAFETY: the machine's, which outlives the run.
+        let watch = match unsafe { self.foreign.as_ref() } {
+            Some(foreign) => watch.with_errno(foreign.errno()),
+            None => watch,
+        };
+        self.host.start(&watch);
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
         let mut context = Context {
@@ -108,6 +115,14 @@ impl Run<'_> {
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
+            value: 0,
+            foreign: self.foreign,
+            site: Site::NONE,
+            host_ran: true,
+            foreign_ran: false,
+            code,
+            shadow_base: shadow,
+            module: self.module,
         };
         let ctx: *mut Context = &mut context;
         // SAFETY: shadow has room for one frame more than there are cells, and every call moves fp up by at least one
@@ -135,24 +150,60 @@ impl Run<'_> {
                     fp: cells,
                 };
                 (*ctx).shadow = shadow.add(1);
+                #[cfg(feature = "ffi")]
+                if let Some(foreign) = self.foreign.as_ref() {
+                    foreign.begin_run(super::foreign::engine(ctx), (*ctx).memory);
+                }
                 list::run(callee.code, cells, table, ctx);
+                #[cfg(feature = "ffi")]
+                if let Some(foreign) = self.foreign.as_ref() {
+                    let late = foreign.end_run();
+                    if let (Some(failure), Stop::Returned) = (late, &(*ctx).stop) {
+                        (*ctx).stop = Stop::Fault {
+                            fault: Box::new(super::foreign::late_fault(&*ctx, failure)),
+                            op: code.finish,
+                        };
+                    }
+                }
             }
-            let exit = match mem::replace(&mut (*ctx).stop, Stop::Returned) {
+            let exit = match (*ctx).stop {
                 Stop::Returned => {
                     Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
                 }
-                Stop::Exit(exit) => exit,
-                Stop::Fault { fault, op } => {
-                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
-                    let frames = std::slice::from_raw_parts(shadow, frames);
-                    let top = (*(*ctx).memory).csp();
-                    Exit::Fault(Box::new(locate(self.module, code, *fault, op, top, frames)))
-                }
+                _ => exit_of(&*ctx),
             };
             (*(*ctx).memory).pop_locals_to(csp);
             Ended {
                 exit,
                 fuel: (*ctx).fuel,
+            }
+        }
+    }
+}
+
+/// How a run that was stopped ends. A fault is located with the stacks as they are.
+///
+/// # Safety
+/// The context is that of a run whose handlers stopped, or wait for C.
+pub(super) unsafe fn exit_of(ctx: &Context) -> Exit {
+    // SAFETY: module, code, memory and shadow stack are the run's, which is not over.
+    unsafe {
+        match &ctx.stop {
+            Stop::Returned => Exit::Returned(Vec::new()),
+            Stop::Exit(exit) => exit.clone(),
+            Stop::Fault { fault, op } => {
+                let count = ctx.shadow.offset_from(ctx.shadow_base) as usize;
+                let frames = std::slice::from_raw_parts(ctx.shadow_base, count);
+                let top = (*ctx.memory).csp();
+                let fault = (**fault).clone();
+                Exit::Fault(Box::new(locate(
+                    &*ctx.module,
+                    &*ctx.code,
+                    fault,
+                    *op,
+                    top,
+                    frames,
+                )))
             }
         }
     }

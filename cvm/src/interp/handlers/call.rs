@@ -35,7 +35,7 @@ unsafe fn find_callee(ctx: *mut Context, target: u64, wanted: u32) -> Result<usi
 /// Stops with the fault of an indirect call; the machine adds the types of a mismatch.
 #[cold]
 #[inline(never)]
-unsafe fn refuse_call(
+pub(super) unsafe fn refuse_call(
     ip: *const Op,
     ctx: *mut Context,
     code: FaultCode,
@@ -162,12 +162,6 @@ handlers! {
         }
     }
 
-    /// `call_xi` without foreign access.
-    fn call_foreign_pointer(ip, fp, table, ctx) {
-        let _ = table;
-        refuse_call(ip, ctx, FaultCode::AbsoluteAccess, slot!(fp, (*ip).b))
-    }
-
     /// `halt`.
     fn halt(ip, fp, table, ctx) {
         let _ = (ip, fp, table);
@@ -226,6 +220,9 @@ unsafe fn import(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
             super::fault::note(ip, ctx, fault);
             return false;
         };
+        if !(*ctx).foreign.is_null() {
+            crate::interp::foreign::before_host(ctx);
+        }
         let result = module.call(target.number, &mut *(*ctx).memory, cells);
         // A host function may take long: look at the clock at the next poll.
         (*ctx).polls = 1;

@@ -51,27 +51,65 @@ pub(crate) unsafe fn raise_code(
     unsafe { raise(ip, ctx, fault) }
 }
 
-/// Width and direction of an access in one register.
+/// What an access is, in one register: the logarithm of its width, its direction, whether a load extends the sign, and
+/// how many ops further the next one is.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape(u32);
 
 impl Shape {
-    /// A load of `width` bytes.
-    pub(crate) const fn read(width: u32) -> Shape {
-        Shape(width)
+    const WRITE: u32 = 1 << 4;
+    const SIGNED: u32 = 1 << 5;
+    const STEP: u32 = 8;
+
+    /// A load of `1 << log` bytes.
+    pub(crate) const fn load(log: u32, signed: bool, step: u32) -> Shape {
+        let signed = if signed { Self::SIGNED } else { 0 };
+        Shape(log | signed | step << Self::STEP)
     }
 
-    /// A store of `width` bytes.
+    /// A store of `1 << log` bytes.
+    pub(crate) const fn store(log: u32, step: u32) -> Shape {
+        Shape(log | Self::WRITE | step << Self::STEP)
+    }
+
+    /// A load of `width` bytes, for reports only.
+    pub(crate) const fn read(width: u32) -> Shape {
+        Shape::load(width.trailing_zeros(), false, 0)
+    }
+
+    /// A store of `width` bytes, for reports only.
     pub(crate) const fn write(width: u32) -> Shape {
-        Shape(width | 1 << 16)
+        Shape::store(width.trailing_zeros(), 0)
+    }
+
+    /// Logarithm of the width.
+    #[inline]
+    pub(crate) const fn log(self) -> u32 {
+        self.0 & 3
+    }
+
+    /// Ops to the next one.
+    #[inline]
+    pub(crate) const fn step(self) -> usize {
+        (self.0 >> Self::STEP) as usize
+    }
+
+    /// What a load makes of the zero-extended value.
+    #[inline]
+    pub(crate) const fn extend(self, value: u64) -> u64 {
+        if self.0 & Self::SIGNED == 0 {
+            return value;
+        }
+        let unused = 64 - (8 << self.log());
+        ((value << unused) as i64 >> unused) as u64
     }
 
     const fn width(self) -> u64 {
-        (self.0 & 0xffff) as u64
+        1 << self.log()
     }
 
     const fn kind(self) -> AccessKind {
-        if self.0 >> 16 == 0 {
+        if self.0 & Self::WRITE == 0 {
             AccessKind::Read
         } else {
             AccessKind::Write
@@ -88,11 +126,8 @@ pub(crate) unsafe fn refuse(
     base: u64,
     offset: u64,
     value: u64,
-    shape: Shape,
+    violation: Violation,
 ) -> Flow {
-    // SAFETY: ctx and its memory belong to the running machine.
-    let violation =
-        unsafe { (*(*ctx).memory).violation(base, offset, shape.width(), shape.kind()) };
     let operands = vec![("base", base), ("offset", offset), ("v", value)];
     // SAFETY: ctx is the running machine's context.
     unsafe { note_violation(ip, ctx, violation, operands) };
@@ -136,10 +171,11 @@ pub(crate) unsafe fn note_violation(
     operands: Vec<(&'static str, u64)>,
 ) {
     // SAFETY: ctx and its memory belong to the running machine.
-    let size = unsafe { (*(*ctx).memory).segment_size(violation.pointer.tag()) };
-    let fault = Fault {
-        operands,
-        ..Fault::from_violation(violation, size)
+    let fault = unsafe {
+        Fault {
+            operands,
+            ..(*ctx).fault_of(violation)
+        }
     };
     // SAFETY: ctx is the running machine's context.
     unsafe { note(ip, ctx, fault) }

@@ -8,9 +8,11 @@
 
 use std::cmp::Ordering;
 
+use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
 
-use super::fault::{Shape, note, note_violation, refuse, refuse_object};
+use super::absolute::{load_beyond, store_beyond};
+use super::fault::{Shape, note, note_violation, raise_code, refuse_object};
 use super::{handlers, slot};
 use crate::fault::Fault;
 use crate::interp::op::goto;
@@ -68,7 +70,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
                 }
             }
             fn [<$name _rk>](ip, fp, table, ctx) {
@@ -79,7 +81,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
                 }
             }
             fn [<$name _kr>](ip, fp, table, ctx) {
@@ -90,7 +92,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 1))
                 }
             }
             fn [<$name _rs>](ip, fp, table, ctx) {
@@ -101,7 +103,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
                 }
             }
             fn [<$name _ks>](ip, fp, table, ctx) {
@@ -112,7 +114,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 1))
                 }
             }
             fn [<$name _kc>](ip, fp, table, ctx) {
@@ -123,7 +125,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, 0, Shape::read(1 << $log))
+                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 2))
                 }
             }
             fn [<$name _or>](ip, fp, table, ctx) {
@@ -154,7 +156,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _rkr>](ip, fp, table, ctx) {
@@ -164,7 +167,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _krr>](ip, fp, table, ctx) {
@@ -174,7 +178,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _kri>](ip, fp, table, ctx) {
@@ -184,7 +189,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _rsr>](ip, fp, table, ctx) {
@@ -194,7 +200,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, base, offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _ksr>](ip, fp, table, ctx) {
@@ -204,7 +211,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _ksi>](ip, fp, table, ctx) {
@@ -214,7 +222,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
                 }
             }
             fn [<$name _kcr>](ip, fp, table, ctx) {
@@ -224,7 +233,8 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, table, ctx)
                 } else {
-                    refuse(ip, ctx, widen((*ip).c), offset, value, Shape::write(1 << $log))
+                    (*ctx).value = value;
+                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 2))
                 }
             }
             fn [<$name _orr>](ip, fp, table, ctx) {
@@ -343,16 +353,53 @@ handlers! {
         goto(ip.add(1), fp, table, ctx)
     }
 
-    /// `ptr_to_host` without foreign access: a fault.
+    /// a = the host address of the c bytes that the pointer in b names.
     fn ptr_to_host(ip, fp, table, ctx) {
-        let _ = table;
-        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), slot!(fp, (*ip).c))
+        let (pointer, length) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
+        if !(*(*ctx).memory).grants_absolute() {
+            return raise_code(ip, ctx, FaultCode::AbsoluteAccess, pointer, length);
+        }
+        match super::memory::to_host(ip, ctx, pointer, length) {
+            Some(host) => {
+                slot!(fp, (*ip).a) = host;
+                goto(ip.add(1), fp, table, ctx)
+            }
+            None => crate::interp::op::stop(),
+        }
     }
 
-    /// `ptr_from_host` without foreign access: a fault.
+    /// a = the tagged pointer for the host address in b, if it lies in a segment.
     fn ptr_from_host(ip, fp, table, ctx) {
-        let _ = table;
-        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), 0)
+        let host = slot!(fp, (*ip).b);
+        if !(*(*ctx).memory).grants_absolute() {
+            return raise_code(ip, ctx, FaultCode::AbsoluteAccess, host, 0);
+        }
+        slot!(fp, (*ip).a) = (*(*ctx).memory).pointer_from_host(host);
+        goto(ip.add(1), fp, table, ctx)
+    }
+}
+
+#[inline(never)]
+unsafe fn to_host(
+    ip: *const crate::interp::op::Op,
+    ctx: *mut crate::interp::context::Context,
+    pointer: u64,
+    length: u64,
+) -> Option<u64> {
+    // SAFETY: ctx and its memory belong to the running machine.
+    unsafe {
+        match (*(*ctx).memory).pointer_to_host(pointer, length) {
+            Ok(host) => Some(host),
+            Err(violation) => {
+                note_violation(
+                    ip,
+                    ctx,
+                    violation,
+                    vec![("pointer", pointer), ("length", length)],
+                );
+                None
+            }
+        }
     }
 }
 
@@ -380,7 +427,7 @@ unsafe fn charge(
                 true
             }
             None => {
-                note(ip, ctx, Fault::new(cvm_spec::fault::FaultCode::OutOfFuel));
+                note(ip, ctx, Fault::new(FaultCode::OutOfFuel));
                 false
             }
         }
