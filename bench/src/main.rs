@@ -18,6 +18,7 @@ mod wasm;
 mod wat;
 mod x86;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,6 +61,15 @@ enum What {
     Wasm {
         /// The module
         module: PathBuf,
+    },
+    /// Runs a program and writes its time and peak memory to a file (used by the others)
+    #[command(hide = true)]
+    Execute {
+        /// The file
+        usage: PathBuf,
+        /// The program and its arguments
+        #[arg(last = true)]
+        command: Vec<OsString>,
     },
 }
 
@@ -124,6 +134,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Error> {
     if let What::Wasm { module } = &arguments.what {
         return wasm::run(module);
+    }
+    if let What::Execute { usage, command } = &arguments.what {
+        return measure::execute_here(usage, command);
     }
     let tools = Tools::build()?;
     let rounds = arguments.rounds.max(1);

@@ -1,11 +1,12 @@
 //! Running a contestant, and running several of them in interleaved rounds.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wait4::Wait4;
 
 use crate::Error;
@@ -34,7 +35,19 @@ pub(crate) enum Output<'a> {
     File(&'a Path),
 }
 
+/// What the process in between reports of a contestant.
+#[derive(Debug, Serialize, Deserialize)]
+struct Usage {
+    seconds: f64,
+    peak_memory: u64,
+    /// How it ended, if not with success.
+    failure: Option<String>,
+}
+
 /// Runs a program to its end.
+///
+/// A process in between starts it and waits for it: a child's peak memory counts from what its parent had when it was
+/// forked, and that process has next to nothing.
 pub(crate) fn execute(command: &mut Command, output: Output<'_>) -> Result<Sample, Error> {
     let shown = format!("{command:?}");
     let failed = |what: &str| Error::io(format!("{what} {shown}"));
@@ -42,41 +55,79 @@ pub(crate) fn execute(command: &mut Command, output: Output<'_>) -> Result<Sampl
     let directory = tempfile::tempdir().map_err(failed("temporary files for"))?;
     let kept = directory.path().join("output");
     let messages = directory.path().join("messages");
+    let usage = directory.path().join("usage");
     let create = |path: &Path| {
         File::create(path).map_err(Error::io(format!("cannot create {}", path.display())))
     };
-    command.stdin(Stdio::null());
-    command.stdout(match output {
+    let between = std::env::current_exe().map_err(failed("cannot find this program for"))?;
+    let mut outer = Command::new(between);
+    outer.arg("execute").arg(&usage).arg("--");
+    outer.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        outer.current_dir(directory);
+    }
+    outer.stdin(Stdio::null());
+    outer.stdout(match output {
         Output::Kept => Stdio::from(create(&kept)?),
         Output::Dropped => Stdio::null(),
         Output::File(path) => Stdio::from(create(path)?),
     });
-    command.stderr(Stdio::from(create(&messages)?));
-    let start = Instant::now();
-    let mut child = command.spawn().map_err(failed("cannot run"))?;
-    let usage = child.wait4().map_err(failed("cannot wait for"))?;
-    let seconds = start.elapsed().as_secs_f64();
+    outer.stderr(Stdio::from(create(&messages)?));
+    let status = outer.status().map_err(failed("cannot run"))?;
     let read = |path: &Path| -> Result<String, Error> {
         let bytes = std::fs::read(path).map_err(Error::io(path.display().to_string()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let messages = read(&messages)?;
-    if !usage.status.success() {
-        return Err(Error::Failed {
-            command: shown,
-            status: usage.status.to_string(),
-            output: messages,
-        });
+    let failure = |status: String| Error::Failed {
+        command: shown.clone(),
+        status,
+        output: messages.clone(),
+    };
+    if !status.success() {
+        return Err(failure(status.to_string()));
+    }
+    let usage: Usage =
+        serde_json::from_str(&read(&usage)?).map_err(|error| failure(error.to_string()))?;
+    if let Some(status) = usage.failure {
+        return Err(failure(status));
     }
     Ok(Sample {
-        seconds,
-        peak_memory: usage.rusage.maxrss,
+        seconds: usage.seconds,
+        peak_memory: usage.peak_memory,
         output: match output {
             Output::Kept => read(&kept)?,
             _ => String::new(),
         },
         messages,
     })
+}
+
+/// The process in between: runs a program and writes what it used to a file.
+pub(crate) fn execute_here(usage: &Path, command: &[OsString]) -> Result<(), Error> {
+    let [program, arguments @ ..] = command else {
+        return Err(Error::Other("no program to run".into()));
+    };
+    let failed = |what: &str| Error::io(format!("{what} {}", program.display()));
+    let start = Instant::now();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .spawn()
+        .map_err(failed("cannot run"))?;
+    let used = child.wait4().map_err(failed("cannot wait for"))?;
+    let report = Usage {
+        seconds: start.elapsed().as_secs_f64(),
+        peak_memory: used.rusage.maxrss,
+        failure: (!used.status.success()).then(|| used.status.to_string()),
+    };
+    let text = serde_json::to_string(&report).map_err(|error| Error::Other(error.to_string()))?;
+    std::fs::write(usage, text).map_err(Error::io(usage.display().to_string()))
 }
 
 /// A number of measurements of the same thing.

@@ -9,6 +9,15 @@ use std::fmt;
 /// Pieces of the language, right and wrong; sources are made of lines of them.
 const PIECES: &[&str] = &[
     ".data",
+    ".dta",
+    ".fnuc",
+    "func",
+    ".mcaro",
+    ".reepat",
+    ".sturct",
+    ".edn",
+    ".eles",
+    "\r",
     ".bss",
     ".text",
     ".func",

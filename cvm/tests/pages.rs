@@ -1,4 +1,4 @@
-//! What `README.md` and `spec/machine.md` show is what the program does.
+//! What `README.md` and the pages of `spec/` show is what the program does.
 
 use std::fs;
 use std::path::Path;
@@ -13,9 +13,9 @@ fn page(name: &str) -> String {
     fs::read_to_string(&path).expect("the page is there")
 }
 
-/// The blocks between "```text" and "```".
-fn blocks(page: &str) -> Vec<&str> {
-    page.split("```text\n")
+/// The blocks between "```" with a language and "```".
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    page.split(&format!("```{language}\n"))
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap_or(rest))
         .collect()
@@ -24,7 +24,7 @@ fn blocks(page: &str) -> Vec<&str> {
 #[test]
 fn the_readme_shows_a_real_report() {
     let page = page("README.md");
-    let blocks = blocks(&page);
+    let blocks = blocks(&page, "text");
     let find = |start| {
         let found = blocks.iter().find(|block| block.starts_with(start));
         *found.expect("the block is there")
@@ -44,6 +44,40 @@ fn the_readme_shows_a_real_report() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), find("fault:"));
     let mended = source.replace("i_ule ", "i_ult ");
     assert_eq!(run(&mended).status.code(), Some(77));
+}
+
+/// Each example of the page about the language is a source without errors and warnings that the verifier accepts; one
+/// with an entry ends with status 0. A first line `; file: NAME` gives it a name that others include.
+#[test]
+fn the_examples_of_the_language_are_programs() {
+    let page = page("spec/assembly.md");
+    let directory = tempfile::tempdir().expect("a directory");
+    let cvm = |verb: &str, name: &str, source: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cvm"))
+            .args([verb, name])
+            .current_dir(directory.path())
+            .output()
+            .expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let sound = output.status.code() == Some(0) && said.is_empty();
+        assert!(sound, "cvm {verb} says\n{said}of\n{source}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let blocks = blocks(&page, "cvma");
+    assert!(blocks.len() > 15, "{} examples", blocks.len());
+    for source in &blocks {
+        let first = source.lines().next().unwrap_or_default();
+        let name = first.strip_prefix("; file: ").unwrap_or("example.cvma");
+        fs::write(directory.path().join(name), source).expect("the source can be written");
+        if !name.ends_with(".cvma") {
+            continue;
+        }
+        cvm("verify", name, source);
+        if source.contains(".entry") {
+            let output = cvm("run", name, source);
+            assert_eq!(output.is_empty(), !source.contains("sys.write"), "{source}");
+        }
+    }
 }
 
 #[test]

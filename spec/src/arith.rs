@@ -21,10 +21,17 @@ fn s(cell: u64) -> f32 {
     f32::from_bits(cell as u32)
 }
 
+/// Marks a branch as one that is hardly ever taken, so that it stays a branch: results then do not wait for the
+/// comparison.
+#[cold]
+#[inline]
+fn unlikely() {}
+
 /// The bits of an arithmetic result, with NaN made canonical.
 #[inline(always)]
 fn f_bits(value: f64) -> u64 {
     if value.is_nan() {
+        unlikely();
         F_NAN
     } else {
         value.to_bits()
@@ -34,6 +41,7 @@ fn f_bits(value: f64) -> u64 {
 #[inline(always)]
 fn s_bits(value: f32) -> u64 {
     u64::from(if value.is_nan() {
+        unlikely();
         S_NAN
     } else {
         value.to_bits()

@@ -14,6 +14,8 @@ pub(super) struct Condition {
     taken: bool,
     /// Its `.else` was read.
     has_else: bool,
+    /// Its value is not known, because of an error.
+    pub(super) doubtful: bool,
     /// The directive that began it.
     pub(super) opened: Span,
 }
@@ -23,6 +25,7 @@ impl Assembler<'_> {
         self.conditions.push(Condition {
             taken,
             has_else: false,
+            doubtful: false,
             opened,
         });
         if !taken {
@@ -39,7 +42,15 @@ impl Assembler<'_> {
         let opened = self.span_from(c, start);
         let value = self.constant(c);
         self.open(value.as_ref().map_or(true, |value| *value != 0), opened);
+        self.doubt(value.is_err());
         value.map(drop)
+    }
+
+    /// Takes note of a condition without a value.
+    fn doubt(&mut self, failed: bool) {
+        if let Some(condition) = self.open_condition() {
+            condition.doubtful |= failed;
+        }
     }
 
     /// `.ifdef NAME` and `.ifndef NAME`.
@@ -84,6 +95,7 @@ impl Assembler<'_> {
         if let Some(condition) = self.open_condition() {
             condition.taken = taken;
         }
+        self.doubt(value.is_err());
         if !taken {
             self.pending = Some(Pending::Skip);
         }

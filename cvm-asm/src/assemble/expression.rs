@@ -330,7 +330,9 @@ impl Assembler<'_> {
         }
         if name == self.words.defined {
             let (name, _) = self.parenthesized_name(c, "defined")?;
-            let defined = self.is_defined(name) || self.local_named(name).is_some();
+            let defined = self.is_defined(name)
+                || self.local_named(name).is_some()
+                || self.macros.contains_key(&name);
             return Ok(Op::Value(Value::plain(u64::from(defined))));
         }
         let first = self.names.bytes(name)[0];
@@ -494,6 +496,19 @@ impl Assembler<'_> {
         };
         let text = self.names.text(name).to_owned();
         let span = self.files.token(position);
+        if self.is_defined(name) {
+            let diagnostic = Diagnostic::new(Code::NotConstant, span, message)
+                .at(format!("the value or size of `{text}` is not known yet"));
+            let label = matches!(
+                self.names.entry(name).definition,
+                super::names::Definition::Label(_)
+            );
+            return self.report(if label {
+                diagnostic.help("the difference of two labels above is known")
+            } else {
+                diagnostic
+            });
+        }
         let wanted = |definition: &_| !matches!(definition, super::names::Definition::Undefined);
         let closest = self.closest_name(name, wanted);
         let diagnostic = Diagnostic::new(Code::NotConstant, span, message)
@@ -514,7 +529,7 @@ fn ends_term(c: &mut Cursor<'_>) -> bool {
 }
 
 /// The binary operator that comes next: what it is, its length, and how tightly it binds.
-fn binary(c: &Cursor<'_>) -> Option<(Binary, usize, u8)> {
+pub(super) fn binary(c: &Cursor<'_>) -> Option<(Binary, usize, u8)> {
     Some(match (c.peek(), c.peek_at(1)) {
         (b'|', b'|') => (Binary::Either, 2, 1),
         (b'&', b'&') => (Binary::Both, 2, 2),

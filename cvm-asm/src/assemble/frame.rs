@@ -13,6 +13,7 @@ use super::expression::{Base, Op, Stored, Value};
 use super::names::Name;
 use super::place::Place;
 use super::report::Reported;
+use super::words::Word;
 
 /// An argument or local object.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +57,9 @@ impl Assembler<'_> {
     ) {
         let index = self.locals.len() as u32;
         if let Some(name) = name {
-            if let Some(known) = self.local_named(name) {
+            if matches!(self.words.get(name), Word::Reserved) {
+                self.reserved_name(name, place);
+            } else if let Some(known) = self.local_named(name) {
                 let first = self.place_span(self.locals[known as usize].place);
                 let span = self.place_span(place);
                 self.duplicate(name, span, first);
@@ -144,15 +147,15 @@ impl Assembler<'_> {
         }
         if fits.is_none() {
             let span = self.span_from(c, start);
-            let message = if cells == 0 {
-                "an object has at least one cell".to_owned()
+            let message = if cells as i64 <= 0 {
+                format!("an object has at least one cell, not {}", cells as i64)
             } else {
                 format!(
                     "the objects of a frame take at most {} cells together",
                     FRAME_MAX / 8
                 )
             };
-            let code = if cells == 0 {
+            let code = if cells as i64 <= 0 {
                 Code::OutOfRange
             } else {
                 Code::TooLarge
@@ -284,20 +287,23 @@ impl Assembler<'_> {
     /// Reports a name behind `l:` that is no argument or local.
     #[cold]
     pub(super) fn undefined_local(&mut self, name: Name, place: Place) -> Reported {
+        if self.function.broken {
+            self.add_local(Some(name), 8, place, true);
+            return Reported;
+        }
         let text = self.names.text(name).to_owned();
         let function = self.functions.get(self.function.index as usize);
         let function = function.map_or("this function", |function| self.names.text(function.name));
         let message = format!("`{function}` has no argument or local `{text}`");
         let span = self.place_span(place);
         let diagnostic = Diagnostic::new(Code::UndefinedName, span, message).at("not declared");
-        let candidates: Vec<&str> = self
-            .locals
-            .iter()
-            .take(10_000)
-            .filter_map(|local| local.name)
-            .map(|name| self.names.text(name))
-            .collect();
-        let closest = crate::suggest::closest(&text, candidates).map(str::to_owned);
+        let closest = if self.may_compare(self.locals.len()) {
+            let names = self.locals.iter().filter_map(|local| local.name);
+            let candidates = names.map(|name| self.names.text(name));
+            crate::suggest::closest(&text, candidates).map(str::to_owned)
+        } else {
+            None
+        };
         let diagnostic = match closest {
             Some(closest) => diagnostic.help(format!("did you mean `l:{closest}`?")),
             None => diagnostic,

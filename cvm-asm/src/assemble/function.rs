@@ -57,6 +57,10 @@ pub(super) struct FunctionState {
     pub(super) data_push: Place,
     /// Errors before it.
     errors: usize,
+    /// Its header has an error: it may have arguments that are not known.
+    pub(super) broken: bool,
+    /// Its `.func` is misspelt, and may have been something else.
+    pub(super) doubtful: bool,
     /// Index of its first local label.
     first_label: u32,
     /// Bytes of its frame so far.
@@ -79,12 +83,11 @@ impl Assembler<'_> {
             self.unclosed_structure();
         }
         if self.function.open {
-            let opened = self.function.opened;
-            self.unclosed(opened, ".func", ".end");
-            self.close_function();
+            self.unclosed_function();
         }
         let errors = self.reports.errors;
         self.section = Section::Text;
+        self.misplaced = false;
         let name = self.name_operand(c, "the function's name");
         let (name, place) = match name {
             Ok((name, place)) => (Some(name), place),
@@ -120,6 +123,7 @@ impl Assembler<'_> {
             opened: self.span_from(c, start),
             reachable: true,
             errors,
+            broken: header.is_err() || name.is_none(),
             first_label: self.labels.len() as u32,
             jumps,
             frame_fixups,
@@ -134,6 +138,9 @@ impl Assembler<'_> {
             args: arguments.count,
             results,
         });
+        if let (Some(name), true) = (name, header.is_err()) {
+            self.poison_function(name, index);
+        }
         self.locals.clear();
         if arguments.names.is_empty() {
             for _ in 0..arguments.count {
@@ -234,6 +241,9 @@ impl Assembler<'_> {
                 self.function.last = self.place(c, start);
             }
             self.close_function();
+        } else if std::mem::take(&mut self.misplaced) && self.section == Section::Text {
+            // The missing beginning was reported.
+            return Err(Reported);
         } else {
             return Err(self.unmatched(c, start, ".func or .struct"));
         }
@@ -246,10 +256,17 @@ impl Assembler<'_> {
             self.unclosed_structure();
         }
         if self.function.open {
+            self.unclosed_function();
+        }
+    }
+
+    /// Ends a function that is still open.
+    fn unclosed_function(&mut self) {
+        if !self.function.doubtful {
             let opened = self.function.opened;
             self.unclosed(opened, ".func", ".end");
-            self.close_function();
         }
+        self.close_function();
     }
 
     /// Ends the function: patches what referred forward in it.
@@ -274,7 +291,7 @@ impl Assembler<'_> {
             let message = format!("the text is larger than {SEGMENT_MAX} bytes");
             self.error(Code::TooLarge, opened, message);
         }
-        if self.reports.errors == self.function.errors {
+        if self.reports.errors == self.function.errors && !self.function.doubtful {
             self.finish_function(size);
         } else {
             // Names whose only use was in a statement with an error are not unused.

@@ -3,6 +3,8 @@
 //! Each of them is a frame on a stack. A statement that changes what is read next (a macro call, `.include`, a
 //! false `.if`) leaves a [`Pending`] and returns; the loop here does it before it reads on.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -19,6 +21,10 @@ use super::words::{Directive, Word};
 
 /// Most lines that macros and repetitions may bring.
 pub(super) const EXPANDED_LINES_MAX: u64 = 50_000_000;
+/// What a macro call counts for beside its lines.
+const CALL_COST: u64 = 8;
+/// Largest file that is included, in bytes.
+const FILE_MAX: u64 = 1 << 30;
 /// Deepest nesting of files, of macro calls, and of repetitions.
 const DEPTH_MAX: usize = 64;
 
@@ -121,6 +127,8 @@ pub(super) enum Pending<'a> {
     },
     /// A branch of a condition is left out.
     Skip,
+    /// Macros and repetitions make too much.
+    Stop(String),
 }
 
 impl<'a> Assembler<'a> {
@@ -185,25 +193,34 @@ impl<'a> Assembler<'a> {
         self.depth = 0;
     }
 
-    /// Counts lines that macros and repetitions brought; ends all frames when there are too many.
+    /// Counts lines that macros and repetitions brought; ends all of them when there are too many.
     fn charge(&mut self, lines: u64) {
-        let Some(left) = self.expansion_budget.checked_sub(lines.max(1)) else {
-            if self.expansion_budget > 0 {
+        match self.expansion_budget.checked_sub(lines.max(1)) {
+            Some(left) => self.expansion_budget = left,
+            None => {
                 self.expansion_budget = 0;
-                let span = self.innermost_call();
                 let message =
                     format!("macros and repetitions make more than {EXPANDED_LINES_MAX} lines");
-                self.error(Code::TooLarge, span, message);
+                self.stop_expanding(message);
             }
-            self.pending = None;
-            self.frames
-                .retain(|frame| matches!(frame.kind, FrameKind::File));
-            if let Some(frame) = self.frames.last() {
-                self.conditions.truncate(frame.conditions);
-            }
-            return;
-        };
-        self.expansion_budget = left;
+        }
+    }
+
+    /// Reports that macros and repetitions make too much, and goes on behind the outermost of them.
+    #[cold]
+    fn stop_expanding(&mut self, message: String) {
+        if !self.exhausted {
+            let span = self.innermost_call();
+            self.error(Code::TooLarge, span, message);
+        }
+        self.exhausted |= self.expansion_budget == 0;
+        self.reports.incomplete = true;
+        self.pending = None;
+        self.frames
+            .retain(|frame| matches!(frame.kind, FrameKind::File));
+        if let Some(frame) = self.frames.last() {
+            self.conditions.truncate(frame.conditions);
+        }
     }
 
     fn innermost_call(&self) -> Span {
@@ -294,6 +311,7 @@ impl<'a> Assembler<'a> {
                 opened,
             } => self.enter_repeat(index, count, counter, opened),
             Pending::Skip => self.skip_branch(index),
+            Pending::Stop(message) => self.stop_expanding(message),
         }
     }
 
@@ -318,6 +336,7 @@ impl<'a> Assembler<'a> {
             return;
         }
         self.uniques += 1;
+        self.expansion_budget = self.expansion_budget.saturating_sub(CALL_COST);
         let substitution = Substitution {
             parameters: Rc::clone(&definition.parameters),
             values: arguments,
@@ -426,6 +445,7 @@ impl<'a> Assembler<'a> {
         let Some((text, base, _)) = self.capture(index, Directive::Macro, Directive::EndMacro)
         else {
             self.unclosed(opened, ".macro", ".endm");
+            self.reports.incomplete = true;
             return;
         };
         let Some(name) = name else {
@@ -451,9 +471,19 @@ impl<'a> Assembler<'a> {
         let captured = self.capture(index, Directive::Repeat, Directive::EndRepeat);
         let Some((text, base, first_line)) = captured else {
             self.unclosed(opened, ".repeat", ".endrepeat");
+            self.reports.incomplete = true;
             return;
         };
         if count == 0 || text.is_empty() {
+            return;
+        }
+        if count > self.expansion_budget {
+            let message = format!(
+                "{count} repetitions are more than the {EXPANDED_LINES_MAX} lines that they may make"
+            );
+            if !self.exhausted {
+                self.error(Code::TooLarge, opened, message);
+            }
             return;
         }
         let repeats = self.frames.iter();
@@ -534,7 +564,7 @@ impl<'a> Assembler<'a> {
     pub(super) fn read_file(&mut self, name: &str) -> Result<(PathBuf, Vec<u8>), Vec<String>> {
         let mut tried = Vec::new();
         for path in self.candidate_paths(name) {
-            match std::fs::read(&path) {
+            match read_whole(&path) {
                 Ok(contents) => {
                     self.depend(&path);
                     return Ok((path, contents));
@@ -587,21 +617,42 @@ impl<'a> Assembler<'a> {
             return Ok(None);
         };
         self.included.insert(plain_path(&path), (file, base));
-        self.check_utf8(source, file);
+        self.check_text(source, file);
         Ok(Some((source, file, base)))
     }
 
-    /// Reports the first byte of a file that is not UTF-8.
-    pub(super) fn check_utf8(&mut self, source: &SourceFile, file: u32) {
-        let Err(error) = std::str::from_utf8(&source.text) else {
+    /// Reports the first byte of a file that is not UTF-8, and the first line that ends in CR alone.
+    pub(super) fn check_text(&mut self, source: &SourceFile, file: u32) {
+        let text = &source.text;
+        let lone = memchr::memchr_iter(b'\r', text).find(|at| text.get(at + 1) != Some(&b'\n'));
+        if let Some(start) = lone.filter(|at| at + 1 < text.len()) {
+            let span = Span::new(file, start as u32, start as u32 + 1);
+            let message = "a carriage return stands here without a line feed";
+            let diagnostic = Diagnostic::new(Code::UnexpectedCharacter, span, message);
+            self.report(diagnostic.help("lines end in LF, or in CR LF"));
+        }
+        let Err(error) = std::str::from_utf8(text) else {
             return;
         };
         let start = error.valid_up_to() as u32;
         let span = Span::new(file, start, start + 1);
-        let byte = source.text.get(start as usize).copied().unwrap_or_default();
+        let byte = text.get(start as usize).copied().unwrap_or_default();
         let message = format!("the byte {byte:#04x} is not UTF-8");
         self.error(Code::InvalidUtf8, span, message);
     }
+}
+
+/// The contents of a file; devices may have no end.
+fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len().min(FILE_MAX);
+    let mut contents = Vec::with_capacity(size as usize);
+    file.take(FILE_MAX + 1).read_to_end(&mut contents)?;
+    if contents.len() as u64 > FILE_MAX {
+        let message = format!("larger than {FILE_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(contents)
 }
 
 /// A path without `.` parts, so that a file is known however it is written.

@@ -350,6 +350,8 @@ impl Assembler<'_> {
         opcode: Opcode,
         size: i8,
     ) -> Result<(), Reported> {
+        c.skip_blanks();
+        let start = c.at;
         if matches!(opcode, Opcode::PushQ | Opcode::PushUd)
             && let Some(number) = self.float_literal(c, false)?
         {
@@ -358,7 +360,7 @@ impl Assembler<'_> {
                 Number::Integer(cell) => cell,
                 Number::Float(cell) if opcode == Opcode::PushQ => cell,
                 Number::Float(_) => {
-                    let span = self.next_span(c);
+                    let span = self.span_from(c, start);
                     let message = "a binary64 does not fit `push_ud`; write `push_q`";
                     return Err(self.error(Code::TypeMismatch, span, message));
                 }
@@ -369,8 +371,6 @@ impl Assembler<'_> {
         if opcode == Opcode::PushQ && c.peek_at(1) == b':' && c.peek().is_ascii_alphabetic() {
             return self.push_whole_pointer(c);
         }
-        c.skip_blanks();
-        let start = c.at;
         let at = self.text.len() as u32 + 1;
         let place = self.place(c, start);
         let cell = match self.expression(c)? {

@@ -151,8 +151,12 @@ impl Assembler<'_> {
         parameters: &[Parameter],
     ) -> Reported {
         let text = self.names.text(name);
-        let needed = parameters.iter().filter(|p| p.default.is_none() && !p.rest);
-        let (least, most) = (needed.count(), parameters.len());
+        let needed = |p: &Parameter| p.default.is_none() && !p.rest;
+        let least = parameters
+            .iter()
+            .rposition(needed)
+            .map_or(0, |last| last + 1);
+        let most = parameters.len();
         let takes = if least == most {
             format!("{most}")
         } else {

@@ -37,6 +37,8 @@ mod macros;
 mod names;
 mod number;
 mod operand;
+#[cfg(test)]
+mod page;
 mod place;
 mod program;
 mod references;
@@ -117,6 +119,8 @@ struct Assembler<'a> {
     depth: u16,
     /// Statements that macros and repetitions may still bring.
     expansion_budget: u64,
+    /// They brought more, which was reported.
+    exhausted: bool,
 
     // What names mean.
     objects: Vec<Object>,
@@ -208,6 +212,7 @@ impl<'a> Assembler<'a> {
             origin: None,
             depth: 0,
             expansion_budget: input::EXPANDED_LINES_MAX,
+            exhausted: false,
             objects: Vec::new(),
             constants: Vec::new(),
             structures: Vec::new(),
@@ -269,7 +274,7 @@ impl<'a> Assembler<'a> {
             self.section = Section::Text;
             self.misplaced = false;
             self.open_scope(None);
-            self.check_utf8(source, file);
+            self.check_text(source, file);
             self.push_file(source, file, base);
             self.read_frames();
             self.close_file();

@@ -112,7 +112,7 @@ impl Assembler<'_> {
         let right = segment.prefix().unwrap_or('?');
         let (text, first) = match value.base {
             super::expression::Base::Name(_, name) => (
-                self.names.text(name).to_owned(),
+                format!("`{}`", self.names.text(name)),
                 Some(self.names.entry(name).place),
             ),
             super::expression::Base::Frame(index) => {
@@ -120,12 +120,12 @@ impl Assembler<'_> {
                 let name = local
                     .name
                     .map_or("this local", |name| self.names.text(name));
-                (name.to_owned(), Some(local.place))
+                (format!("`{name}`"), Some(local.place))
             }
             _ => ("the label".to_owned(), None),
         };
         let message = format!(
-            "`{prefix}:` is the {} segment, but `{text}` lies in the {} segment",
+            "`{prefix}:` is the {} segment, but {text} lies in the {} segment",
             tag.name(),
             segment.name()
         );
@@ -133,7 +133,7 @@ impl Assembler<'_> {
         if let Some(first) = first {
             diagnostic = diagnostic
                 .also(self.place_span(first), "defined here")
-                .help(format!("write `{right}:{text}`"));
+                .help(format!("write `{right}:{}`", text.trim_matches('`')));
         }
         self.report_in(place.expansion, diagnostic)
     }

@@ -281,16 +281,7 @@ impl Assembler<'_> {
 
     #[cold]
     fn unknown_host(&mut self, text: &str, span: Span) -> Reported {
-        let full: Vec<String> = HOST_FUNCTIONS
-            .iter()
-            .map(|function| format!("sys.{}", function.name))
-            .collect();
-        let candidates = full.iter().map(String::as_str);
-        let dotted = format!("sys.{text}");
-        let closest = candidates
-            .clone()
-            .find(|name| **name == dotted)
-            .or_else(|| suggest::closest(text, candidates));
+        let closest = closest_host_function(text);
         let message = if text.contains('.') {
             format!("there is no host function `{text}`")
         } else {
@@ -486,6 +477,25 @@ impl Assembler<'_> {
         let brand = self.brand(c)?;
         Ok((arguments, results, brand))
     }
+}
+
+/// The host function that a name may have meant, with its namespace: itself, if it is one.
+pub(super) fn closest_host_function(text: &str) -> Option<String> {
+    let full: Vec<String> = HOST_FUNCTIONS
+        .iter()
+        .map(|function| format!("sys.{}", function.name))
+        .collect();
+    let dotted = format!("sys.{text}");
+    let exact = full.iter().find(|name| **name == text || **name == dotted);
+    let closest = || {
+        let namespace = text.contains('.');
+        let close = suggest::closest(text, full.iter().map(String::as_str));
+        close.filter(|_| namespace)
+    };
+    exact
+        .map(String::as_str)
+        .or_else(closest)
+        .map(str::to_owned)
 }
 
 /// The rest of the statement; a comment begins at `;`, which no signature has.

@@ -32,12 +32,19 @@ pub(super) struct Reports {
     pub(super) errors: usize,
     dropped: usize,
     compared: usize,
+    /// What is read stands behind an error of its own statement: nothing more is said about it.
+    pub(super) quiet: bool,
+    /// A part of the sources could not be read, so that names may be defined in it.
+    pub(super) incomplete: bool,
     /// Hashes of the diagnostics: the rounds of a repetition all say the same, and once is enough.
     said: FxHashSet<u64>,
 }
 
 impl Reports {
     fn push(&mut self, diagnostic: Diagnostic) {
+        if self.quiet {
+            return;
+        }
         let mut hasher = FxHasher::default();
         (diagnostic.code, &diagnostic.message).hash(&mut hasher);
         for label in &diagnostic.labels {
@@ -243,6 +250,13 @@ impl Assembler<'_> {
         }
     }
 
+    /// Whether a suggestion may be looked for among so many names.
+    pub(super) fn may_compare(&mut self, names: usize) -> bool {
+        let may = self.reports.compared <= SUGGESTION_BUDGET;
+        self.reports.compared += if may { names } else { 0 };
+        may
+    }
+
     /// The defined name closest to a misspelt one, of those that `wanted` accepts.
     #[cold]
     pub(super) fn closest_name(
@@ -250,7 +264,7 @@ impl Assembler<'_> {
         name: Name,
         wanted: impl Fn(&Definition) -> bool,
     ) -> Option<String> {
-        if self.reports.compared > SUGGESTION_BUDGET {
+        if !self.may_compare(self.names.iter().count()) {
             return None;
         }
         let candidates: Vec<&str> = self
@@ -259,7 +273,6 @@ impl Assembler<'_> {
             .filter(|(_, entry)| wanted(&entry.definition))
             .map(|(name, _)| self.names.text(name))
             .collect();
-        self.reports.compared += self.names.iter().count();
         suggest::closest(self.names.text(name), candidates).map(str::to_owned)
     }
 

@@ -84,7 +84,7 @@ impl Assembler<'_> {
             match result {
                 Ok(()) if c.at_end() => {}
                 Ok(()) => {
-                    self.extra(c);
+                    self.extra(c, name);
                     self.lose_track();
                 }
                 // What would have been here is not known, so nothing is said about what follows.
@@ -116,18 +116,30 @@ impl Assembler<'_> {
         if text.starts_with('.') {
             let message = format!("there is no directive `{text}`");
             let diagnostic = Diagnostic::new(Code::UnknownDirective, span, message);
+            let alone = c.at_end();
             let directives = DIRECTIVES.iter().map(|(_, word)| *word);
-            let diagnostic = match suggest::closest(&text, directives) {
+            let closest = suggest::closest(&text, directives);
+            let closest = closest.filter(|_| !(alone && self.awaits_label(name)));
+            self.report(match closest {
                 Some(closest) => diagnostic
                     .help(format!("did you mean `{closest}`?"))
                     .fix(span, closest),
-                None if c.at_end() => {
+                None if alone => {
                     diagnostic.help(format!("a label is written with a colon: `{text}:`"))
                 }
                 None => diagnostic,
-            };
-            return self.report(diagnostic);
+            });
+            match closest {
+                Some(closest) => self.read_as(c, closest, start),
+                None if alone && self.function.open => {
+                    self.quietly(|this| this.label(c, text.as_bytes(), start));
+                }
+                // What follows may have meant another section.
+                None => self.misplaced = true,
+            }
+            return Reported;
         }
+        let alone = c.at_end();
         let message = format!("there is no instruction or macro `{text}`");
         let diagnostic = Diagnostic::new(Code::UnknownMnemonic, span, message);
         let mut macros: Vec<String> = self
@@ -140,19 +152,57 @@ impl Assembler<'_> {
         let dotted = format!(".{text}");
         let is_directive = DIRECTIVES.iter().any(|(_, word)| *word == dotted);
         let closest = suggest::closest(&text, candidates).map(str::to_owned);
-        let diagnostic = match closest {
+        if self.reports.incomplete && !is_directive && closest.is_none() {
+            return Reported;
+        }
+        let diagnostic = match &closest {
             _ if is_directive => diagnostic
                 .help(format!("the directive is written `{dotted}`"))
-                .fix(span, dotted),
+                .fix(span, dotted.clone()),
             Some(closest) => diagnostic
                 .help(format!("did you mean `{closest}`?"))
-                .fix(span, closest),
-            None if c.at_end() => {
-                diagnostic.help(format!("a label is written with a colon: `{text}:`"))
-            }
+                .fix(span, closest.clone()),
+            None if alone => diagnostic.help(format!("a label is written with a colon: `{text}:`")),
             None => diagnostic,
         };
-        self.report(diagnostic)
+        self.report(diagnostic);
+        if is_directive {
+            self.read_as(c, &dotted, start);
+        } else if alone && closest.is_none() {
+            let place = self.place(c, start);
+            self.poison(name, place);
+        }
+        Reported
+    }
+
+    /// Whether a local label is jumped to above and not defined yet.
+    fn awaits_label(&self, name: Name) -> bool {
+        let entry = self.names.entry(name);
+        entry.scope == self.scope_number
+            && self.labels[entry.local as usize].offset == super::symbols::UNPLACED
+    }
+
+    /// Reads a misspelt directive as the one that it was taken for, so that what follows makes sense.
+    #[cold]
+    fn read_as(&mut self, c: &mut Cursor<'_>, word: &str, start: usize) {
+        let known = DIRECTIVES.iter().find(|(_, known)| *known == word);
+        let Some((directive, _)) = known else {
+            return;
+        };
+        self.quietly(|this| {
+            // An error in it would be a second one in the same statement.
+            let _: Result<(), Reported> = this.directive(c, *directive, start);
+        });
+        if *directive == Directive::Func {
+            self.function.doubtful = true;
+        }
+    }
+
+    /// Does something without diagnostics.
+    fn quietly(&mut self, action: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.reports.quiet, true);
+        action(self);
+        self.reports.quiet = before;
     }
 
     /// Something that begins no statement.
@@ -164,12 +214,16 @@ impl Assembler<'_> {
             self.error(Code::UnexpectedToken, span, message);
             return;
         }
+        if c.peek() == b'/' {
+            self.bad_character(c);
+            return;
+        }
         self.expected(c, "an instruction, a directive or a label");
     }
 
     /// Something behind a complete statement.
     #[cold]
-    fn extra(&mut self, c: &Cursor<'_>) {
+    fn extra(&mut self, c: &Cursor<'_>, name: Name) {
         let found = self.found(c);
         let span = self.next_span(c);
         let byte = c.peek();
@@ -181,8 +235,20 @@ impl Assembler<'_> {
         let diagnostic = Diagnostic::new(Code::ExtraOperand, span, message).at("not expected here");
         self.report(match byte {
             b'/' => diagnostic.help("comments begin with `;`"),
+            // Another instruction is another statement.
+            _ if self.words.takes_nothing(name) && !self.at_mnemonic(c) => {
+                let text = self.names.text(name);
+                let help = format!("`{text}` takes what it needs from the operand stack");
+                diagnostic.help(help)
+            }
             _ => diagnostic.help("statements end with their line; comments begin with `;`"),
         });
+    }
+
+    fn at_mnemonic(&self, c: &Cursor<'_>) -> bool {
+        let mut ahead = *c;
+        let name = self.names.find(ahead.next_word());
+        name.is_some_and(|name| matches!(self.words.get(name), Word::Mnemonic(_)))
     }
 
     fn directive(
@@ -304,7 +370,11 @@ impl Assembler<'_> {
                 let message = "the sources are larger than 4 GiB together";
                 Err(self.error(Code::TooLarge, span, message))
             }
-            Err(tried) => Err(self.file_not_found(span, &name, tried)),
+            Err(tried) => {
+                let reported = self.file_not_found(span, &name, tried);
+                self.reports.incomplete = true;
+                Err(reported)
+            }
         }
     }
 
@@ -324,6 +394,9 @@ impl Assembler<'_> {
     /// `.error "text"` and `.warning "text"`.
     fn message(&mut self, c: &mut Cursor<'_>, start: usize, code: Code) -> Result<(), Reported> {
         let text = self.text_operand(c, "a message in quotes")?;
+        if self.conditions.iter().any(|condition| condition.doubtful) {
+            return Ok(());
+        }
         let span = self.span_from(c, start);
         self.error(code, span, text);
         Ok(())

@@ -9,7 +9,12 @@ use rustc_hash::FxHashSet;
 
 use super::Assembler;
 use super::cursor::{Cursor, Piece, begins_word, continues_word};
-use super::input::Parameter;
+use super::input::{Parameter, Pending};
+
+/// Longest line that parameters may make, in bytes.
+const LINE_MAX: usize = 1 << 20;
+/// Bytes of a written line that count as a line of their own.
+const LINE_COST: usize = 256;
 
 /// The local labels that a text defines, without `.` and `%%`.
 #[derive(Debug, Default)]
@@ -123,6 +128,9 @@ impl Assembler<'_> {
                 line.text.clear();
                 line.pieces.clear();
                 write_line(source, c.position(c.at), substitution, &mut line);
+                if line.text.len() >= LINE_COST && !self.long_line(line.text.len()) {
+                    break;
+                }
                 let mut written = Cursor {
                     text: &line.text,
                     at: 0,
@@ -138,11 +146,27 @@ impl Assembler<'_> {
     }
 }
 
+impl Assembler<'_> {
+    /// Counts a long line; false if it is too long.
+    #[cold]
+    fn long_line(&mut self, length: usize) -> bool {
+        let cost = (length / LINE_COST) as u64;
+        self.expansion_budget = self.expansion_budget.saturating_sub(cost);
+        if length <= LINE_MAX {
+            return true;
+        }
+        self.pending = Some(Pending::Stop(format!(
+            "parameters make a line of more than {LINE_MAX} bytes"
+        )));
+        false
+    }
+}
+
 /// Writes a line with everything replaced that the substitution replaces. Strings and comments stay as they are.
 fn write_line(source: &[u8], base: u32, substitution: &Substitution, line: &mut WrittenLine) {
     line.piece(base, false);
     let mut at = 0;
-    while at < source.len() {
+    while at < source.len() && line.text.len() <= LINE_MAX {
         let byte = source[at];
         let position = base + at as u32;
         match byte {

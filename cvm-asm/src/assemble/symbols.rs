@@ -98,12 +98,19 @@ impl Assembler<'_> {
         place: Place,
     ) -> Result<(), Reported> {
         if self.words.owns(name) {
-            let span = self.place_span(place);
-            let text = self.names.text(name);
-            let message = format!("`{text}` is a word of the language and cannot be defined");
-            return Err(self.error(Code::ReservedName, span, message));
+            return Err(self.reserved_name(name, place));
         }
         self.define_word(name, definition, place)
+    }
+
+    /// Reports a word of the language where a name is defined.
+    #[cold]
+    pub(super) fn reserved_name(&mut self, name: Name, place: Place) -> Reported {
+        let span = self.place_span(place);
+        let text = self.names.text(name);
+        let message = format!("`{text}` is a word of the language and cannot be defined");
+        let diagnostic = Diagnostic::new(Code::ReservedName, span, message);
+        self.report_in(place.expansion, diagnostic)
     }
 
     /// As [`define`](Self::define), also for words of the language: C functions have the names that they have.
@@ -135,6 +142,14 @@ impl Assembler<'_> {
         if entry.definition == Definition::Undefined {
             entry.definition = Definition::Poisoned;
             entry.place = place;
+        }
+    }
+
+    /// Makes a function without a sound header known without a meaning.
+    pub(super) fn poison_function(&mut self, name: Name, index: u32) {
+        let entry = self.names.entry_mut(name);
+        if entry.definition == Definition::Function(index) {
+            entry.definition = Definition::Poisoned;
         }
     }
 
@@ -213,16 +228,23 @@ impl Assembler<'_> {
             return;
         }
         if self.section == Section::Text && !self.function.open {
+            self.poison(name, place);
+            if std::mem::replace(&mut self.misplaced, true) {
+                return;
+            }
             let span = self.place_span(place);
             let message = "a label in the text stands inside a function";
             let help = "begin a function with .func, or a section with .data or .bss";
             let diagnostic = Diagnostic::new(Code::MisplacedStatement, span, message);
             self.report(diagnostic.help(help));
-            self.poison(name, place);
             return;
         }
         let (segment, offset) = self.current_place();
         let offset = offset.min(u64::from(UNPLACED - 1)) as u32;
+        if name == self.words.dot {
+            self.reserved_name(name, place);
+            return;
+        }
         if word[0] == b'.' {
             self.define_local_label(name, segment, offset, place);
             return;
@@ -350,8 +372,12 @@ impl Assembler<'_> {
             *count += 1;
             return Reported;
         }
-        self.undefined_uses.insert(name, (self.reports.next(), 1));
         let text = self.names.text(name).to_owned();
+        let closest = self.closest_name(name, |definition| *definition != Definition::Undefined);
+        if self.reports.incomplete && closest.is_none() {
+            return Reported;
+        }
+        self.undefined_uses.insert(name, (self.reports.next(), 1));
         let span = self.place_span(place);
         let diagnostic = Diagnostic::new(
             Code::UndefinedName,
@@ -359,15 +385,21 @@ impl Assembler<'_> {
             format!("`{text}` is not defined"),
         )
         .at("not defined");
-        let closest = self.closest_name(name, |definition| *definition != Definition::Undefined);
-        let diagnostic = match closest {
-            Some(closest) => diagnostic
-                .help(format!("did you mean `{closest}`?"))
-                .fix(span, closest),
-            None if cvm_spec::host::host_function(&text).is_some() && text.starts_with("sys.") => {
+        let diagnostic = match (closest, super::program::closest_host_function(&text)) {
+            (_, Some(host)) if host == text => {
                 diagnostic.help(format!("declare it: .host {text} {}", host_arity(&text)))
             }
-            None => diagnostic,
+            // Nothing else is called `sys.…`, and a name that was declared may be wrong itself.
+            (_, Some(host)) if text.starts_with("sys.") => diagnostic
+                .help(format!("did you mean `{host}`?"))
+                .fix(span, host),
+            (Some(closest), _) => diagnostic
+                .help(format!("did you mean `{closest}`?"))
+                .fix(span, closest),
+            _ if self.names.entry(name).scope != u32::MAX => diagnostic.help(format!(
+                "an argument or local is read with `i_read l:{text}`; `l:{text}` is its address"
+            )),
+            _ => diagnostic,
         };
         self.report_in(place.expansion, diagnostic)
     }
@@ -399,15 +431,15 @@ impl Assembler<'_> {
             None => format!("there is no label `{text}` here"),
         };
         let diagnostic = Diagnostic::new(Code::UndefinedName, span, message).at("not defined");
-        let others = self
-            .labels
-            .iter()
-            .filter(|other| other.scope_number == record.scope_number && other.offset != UNPLACED);
-        let candidates: Vec<&str> = others
-            .take(10_000)
-            .map(|other| self.names.text(other.name))
-            .collect();
-        let closest = suggest::closest(&text, candidates).map(str::to_owned);
+        let closest = if self.may_compare(self.labels.len()) {
+            let others = self.labels.iter().filter(|other| {
+                other.scope_number == record.scope_number && other.offset != UNPLACED
+            });
+            let candidates = others.map(|other| self.names.text(other.name));
+            suggest::closest(&text, candidates).map(str::to_owned)
+        } else {
+            None
+        };
         let global = self.names.find(&text.as_bytes()[1..]);
         let diagnostic = match (closest, global) {
             (Some(closest), _) => diagnostic

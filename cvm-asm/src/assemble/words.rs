@@ -85,7 +85,7 @@ directives! {
 }
 
 /// Words that mean something in expressions and cannot be defined.
-const RESERVED: [&str; 7] = [".", "sizeof", "defined", "inf", "infs", "nan", "nans"];
+pub(super) const RESERVED: [&str; 7] = [".", "sizeof", "defined", "inf", "infs", "nan", "nans"];
 
 /// What a word is to the language.
 #[derive(Clone, Copy, Debug)]
@@ -163,6 +163,14 @@ impl Words {
     pub(super) fn get(&self, name: Name) -> Word {
         let word = self.words.get(name.0 as usize);
         word.copied().unwrap_or(Word::Other)
+    }
+
+    /// Whether a name is an instruction without operands.
+    pub(super) fn takes_nothing(&self, name: Name) -> bool {
+        match self.get(name) {
+            Word::Mnemonic(mnemonic) => mnemonic.shape == Shape::None,
+            _ => false,
+        }
     }
 
     /// Whether a name belongs to the language.

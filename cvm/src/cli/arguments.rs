@@ -192,8 +192,9 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
     pub(super) call_stack: Option<u64>,
 
-    /// Look for modules and C libraries in this directory
-    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    /// Look for C libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath,
+          requires = "allow_ffi")]
     pub(super) library: Vec<PathBuf>,
 
     /// Call this exported function with the arguments as numbers, and print its results as signed integers

@@ -99,8 +99,6 @@ pub(crate) struct Context {
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) stop: Stop,
-    /// What a store that the table refused wants to store.
-    pub(crate) value: u64,
     /// Everything foreign of the machine; null without a grant.
     pub(crate) foreign: *const Foreign,
     /// The call of C that is going on.

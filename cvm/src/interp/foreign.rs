@@ -212,7 +212,7 @@ unsafe fn enter(
         (*ctx).shadow = shadow.add(2);
         (*ctx).stop = Stop::Returned;
         let table = (*(*ctx).memory).table();
-        list::run(callee.code, frame, table, ctx);
+        list::run(callee.code, frame, shadow.add(2), table, ctx);
         (*ctx).site = site;
         if !matches!((*ctx).stop, Stop::Returned) {
             return stopped(ctx);

@@ -2,15 +2,15 @@
 //!
 //! An [`Op`] is 16 bytes: the address of its handler, two 16-bit and one 32-bit operand. Cell slots are numbered from
 //! the frame's first cell. An op may be followed by a *data cell*, an `Op` that is never executed and carries more
-//! operands. A handler gets the address of its op, the frame, the segment descriptor table and the [`Context`]; it
-//! ends with a call in tail position to the next op's handler, which the compiler turns into a jump. With the
+//! operands. A handler gets the address of its op, the frame, the top of the shadow stack, the segment descriptor
+//! table and the [`Context`], all in registers; it ends with a call in tail position to the next op's handler, which the compiler turns into a jump. With the
 //! feature `loop-dispatch` the same bodies return to a `loop { match }` instead.
 
 #![allow(unsafe_code)]
 
 use crate::memory::Descriptor;
 
-use super::context::Context;
+use super::context::{Context, ShadowFrame};
 
 /// An instruction of the register form.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +51,12 @@ pub(crate) type Flow = ();
 
 /// Where to go on; a null `ip` means stop.
 #[cfg(feature = "loop-dispatch")]
-pub(crate) type Flow = (*const Op, Slots);
+pub(crate) type Flow = (*const Op, Slots, *mut ShadowFrame);
 
 /// A handler.
 #[cfg(not(feature = "loop-dispatch"))]
-pub(crate) type Handler = unsafe fn(*const Op, Slots, *mut Descriptor, *mut Context) -> Flow;
+pub(crate) type Handler =
+    unsafe fn(*const Op, Slots, *mut ShadowFrame, *mut Descriptor, *mut Context) -> Flow;
 
 /// A handler's number.
 #[cfg(feature = "loop-dispatch")]
@@ -69,18 +70,19 @@ pub(crate) type Handler = u64;
 pub(crate) unsafe fn goto(
     ip: *const Op,
     fp: Slots,
+    shadow: *mut ShadowFrame,
     table: *mut Descriptor,
     ctx: *mut Context,
 ) -> Flow {
     #[cfg(not(feature = "loop-dispatch"))]
     {
         // SAFETY: the caller vouches that ip is an executable op, so its word is a handler.
-        unsafe { ((*ip).word.handler)(ip, fp, table, ctx) }
+        unsafe { ((*ip).word.handler)(ip, fp, shadow, table, ctx) }
     }
     #[cfg(feature = "loop-dispatch")]
     {
         let _ = (table, ctx);
-        (ip, fp)
+        (ip, fp, shadow)
     }
 }
 
@@ -89,6 +91,6 @@ pub(crate) unsafe fn goto(
 pub(crate) fn stop() -> Flow {
     #[cfg(feature = "loop-dispatch")]
     {
-        (std::ptr::null(), std::ptr::null_mut())
+        (std::ptr::null(), std::ptr::null_mut(), std::ptr::null_mut())
     }
 }

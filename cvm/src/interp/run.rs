@@ -115,7 +115,6 @@ impl Run<'_> {
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
-            value: 0,
             foreign: self.foreign,
             site: Site::NONE,
             host_ran: true,
@@ -154,7 +153,7 @@ impl Run<'_> {
                 if let Some(foreign) = self.foreign.as_ref() {
                     foreign.begin_run(super::foreign::engine(ctx), (*ctx).memory);
                 }
-                list::run(callee.code, cells, table, ctx);
+                list::run(callee.code, cells, shadow.add(1), table, ctx);
                 #[cfg(feature = "ffi")]
                 if let Some(foreign) = self.foreign.as_ref() {
                     let late = foreign.end_run();

@@ -302,6 +302,21 @@ impl Memory {
         self.check_absolute(base, offset, width, kind)
     }
 
+    /// Why an access is refused, looked at once more.
+    #[cold]
+    pub(crate) fn refusal(
+        &self,
+        base: u64,
+        offset: u64,
+        width: u64,
+        kind: AccessKind,
+    ) -> Violation {
+        match self.check(base, offset, width, kind) {
+            Err(violation) => violation,
+            Ok(_) => self.violation(base, offset, width, kind),
+        }
+    }
+
     /// Classifies a refused access.
     #[cold]
     #[inline(never)]

@@ -32,6 +32,35 @@ unsafe fn find_callee(ctx: *mut Context, target: u64, wanted: u32) -> Result<usi
     }
 }
 
+/// Pushes where a call returns to. The context's copy of the shadow stack's top is for those who look at the stack
+/// from outside; handlers use the one in their argument.
+#[inline(always)]
+unsafe fn push_frame(
+    ctx: *mut Context,
+    shadow: *mut ShadowFrame,
+    ip: *const Op,
+    fp: Slots,
+) -> *mut ShadowFrame {
+    // SAFETY: the shadow stack has a frame for each cell, and the caller found room for the callee's cells.
+    unsafe {
+        *shadow = ShadowFrame { ip, fp };
+        let shadow = shadow.add(1);
+        (*ctx).shadow = shadow;
+        shadow
+    }
+}
+
+/// The frame to return to, which is then free.
+#[inline(always)]
+pub(super) unsafe fn pop_frame(ctx: *mut Context, shadow: *mut ShadowFrame) -> *mut ShadowFrame {
+    // SAFETY: a function runs only behind a frame that its caller, or the run, pushed.
+    unsafe {
+        let shadow = shadow.sub(1);
+        (*ctx).shadow = shadow;
+        shadow
+    }
+}
+
 /// Stops with the fault of an indirect call; the machine adds the types of a mismatch.
 #[cold]
 #[inline(never)]
@@ -47,19 +76,17 @@ pub(super) unsafe fn refuse_call(
 
 handlers! {
     /// Calls the function whose first op the data cell names; its frame begins at slot a and needs c cells.
-    fn call(ip, fp, table, ctx) {
+    fn call(ip, fp, shadow, table, ctx) {
         let callee = fp.add((*ip).a as usize);
         if callee.wrapping_add((*ip).c as usize) > (*ctx).cells_end {
             return raise_code(ip, ctx, FaultCode::CallStackOverflow, 0, 0);
         }
-        let shadow = (*ctx).shadow;
-        *shadow = ShadowFrame { ip: ip.add(2), fp };
-        (*ctx).shadow = shadow.add(1);
-        goto((*ip.add(1)).word.op, callee, table, ctx)
+        let shadow = push_frame(ctx, shadow, ip.add(2), fp);
+        goto((*ip.add(1)).word.op, callee, shadow, table, ctx)
     }
 
     /// Calls the function of type c that the pointer in slot b names; its frame begins at slot a.
-    fn call_indirect(ip, fp, table, ctx) {
+    fn call_indirect(ip, fp, shadow, table, ctx) {
         let target = slot!(fp, (*ip).b);
         let number = match find_callee(ctx, target, (*ip).c) {
             Ok(number) => number,
@@ -70,25 +97,23 @@ handlers! {
         if callee.wrapping_add((*entry).cells as usize) > (*ctx).cells_end {
             return raise_code(ip, ctx, FaultCode::CallStackOverflow, 0, 0);
         }
-        let shadow = (*ctx).shadow;
-        *shadow = ShadowFrame { ip: ip.add(1), fp };
-        (*ctx).shadow = shadow.add(1);
-        goto((*entry).code, callee, table, ctx)
+        let shadow = push_frame(ctx, shadow, ip.add(1), fp);
+        goto((*entry).code, callee, shadow, table, ctx)
     }
 
     /// Continues in the function whose first op the data cell names; b arguments from slot a move to the frame's
     /// start, c cells are needed.
-    fn tail_call(ip, fp, table, ctx) {
+    fn tail_call(ip, fp, shadow, table, ctx) {
         if fp.wrapping_add((*ip).c as usize) > (*ctx).cells_end {
             return raise_code(ip, ctx, FaultCode::CallStackOverflow, 0, 0);
         }
         std::ptr::copy(fp.add((*ip).a as usize), fp, (*ip).b as usize);
-        goto((*ip.add(1)).word.op, fp, table, ctx)
+        goto((*ip.add(1)).word.op, fp, shadow, table, ctx)
     }
 
     /// The same through the pointer in the slot that the data cell's a names; c is the type, the data cell's c the
     /// bytes that this function's frame gives back in `l:`.
-    fn tail_call_indirect(ip, fp, table, ctx) {
+    fn tail_call_indirect(ip, fp, shadow, table, ctx) {
         let target = slot!(fp, (*ip.add(1)).a);
         let number = match find_callee(ctx, target, (*ip).c) {
             Ok(number) => number,
@@ -103,75 +128,68 @@ handlers! {
             release(ctx, u64::from(released));
         }
         std::ptr::copy(fp.add((*ip).a as usize), fp, (*ip).b as usize);
-        goto((*entry).code, fp, table, ctx)
+        goto((*entry).code, fp, shadow, table, ctx)
     }
 
     /// Returns without results.
-    fn return_none(ip, fp, table, ctx) {
-        let _ = (ip, fp);
-        let shadow = (*ctx).shadow.sub(1);
-        (*ctx).shadow = shadow;
-        goto((*shadow).ip, (*shadow).fp, table, ctx)
+    fn return_none(ip, fp, shadow, table, ctx) {
+        let shadow = pop_frame(ctx, shadow);
+        goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
     }
 
     /// Returns slot a.
-    fn return_slot(ip, fp, table, ctx) {
-        let shadow = (*ctx).shadow.sub(1);
+    fn return_slot(ip, fp, shadow, table, ctx) {
         *fp = slot!(fp, (*ip).a);
-        (*ctx).shadow = shadow;
-        goto((*shadow).ip, (*shadow).fp, table, ctx)
+        let shadow = pop_frame(ctx, shadow);
+        goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
     }
 
     /// Returns the constant c, sign-extended.
-    fn return_constant(ip, fp, table, ctx) {
-        let shadow = (*ctx).shadow.sub(1);
+    fn return_constant(ip, fp, shadow, table, ctx) {
         *fp = (*ip).c as i32 as u64;
-        (*ctx).shadow = shadow;
-        goto((*shadow).ip, (*shadow).fp, table, ctx)
+        let shadow = pop_frame(ctx, shadow);
+        goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
     }
 
     /// Returns the b slots from a on.
-    fn return_slots(ip, fp, table, ctx) {
-        let shadow = (*ctx).shadow.sub(1);
+    fn return_slots(ip, fp, shadow, table, ctx) {
         std::ptr::copy(fp.add((*ip).a as usize), fp, (*ip).b as usize);
-        (*ctx).shadow = shadow;
-        goto((*shadow).ip, (*shadow).fp, table, ctx)
+        let shadow = pop_frame(ctx, shadow);
+        goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
     }
 
     /// Makes room for c bytes of the frame in `l:` and zeroes them.
-    fn enter_local(ip, fp, table, ctx) {
+    fn enter_local(ip, fp, shadow, table, ctx) {
         if reserve(ctx, u64::from((*ip).c)) {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         } else {
             raise_code(ip, ctx, FaultCode::CallStackOverflow, 0, 0)
         }
     }
 
     /// Gives c bytes of the frame in `l:` back.
-    fn leave_local(ip, fp, table, ctx) {
+    fn leave_local(ip, fp, shadow, table, ctx) {
         release(ctx, u64::from((*ip).c));
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// Calls import c; arguments and results are in the slots from a on.
-    fn call_import(ip, fp, table, ctx) {
+    fn call_import(ip, fp, shadow, table, ctx) {
         if import(ip, fp, ctx) {
-            goto(ip.add(1), fp, table, ctx)
+            goto(ip.add(1), fp, shadow, table, ctx)
         } else {
             stop()
         }
     }
 
     /// `halt`.
-    fn halt(ip, fp, table, ctx) {
-        let _ = (ip, fp, table);
+    fn halt(ip, fp, shadow, table, ctx) {
         (*ctx).stop = Stop::Exit(Exit::Exited(0));
         stop()
     }
 
     /// Where the outermost function returns to.
-    fn finish(ip, fp, table, ctx) {
-        let _ = (ip, fp, table);
+    fn finish(ip, fp, shadow, table, ctx) {
         (*ctx).stop = Stop::Returned;
         stop()
     }

@@ -9,9 +9,9 @@ use crate::interp::op::{goto, stop};
 
 handlers! {
     /// Calls the C function of import c; arguments and results are in the slots from a on.
-    fn call_foreign(ip, fp, table, ctx) {
+    fn call_foreign(ip, fp, shadow, table, ctx) {
         if foreign::call_import(ip, fp, ctx, (*ip.add(1)).c) {
-            goto(ip.add(2), fp, table, ctx)
+            goto(ip.add(2), fp, shadow, table, ctx)
         } else {
             stop()
         }
@@ -19,20 +19,20 @@ handlers! {
 
     /// Calls the C function that slot b points to, by the foreign type c; arguments and results are in the slots from a
     /// on.
-    fn call_foreign_pointer(ip, fp, table, ctx) {
+    fn call_foreign_pointer(ip, fp, shadow, table, ctx) {
         if (*ctx).foreign.is_null() {
             return refuse_call(ip, ctx, FaultCode::AbsoluteAccess, slot!(fp, (*ip).b));
         }
         if foreign::call_pointer(ip, fp, ctx, (*ip.add(1)).c) {
-            goto(ip.add(2), fp, table, ctx)
+            goto(ip.add(2), fp, shadow, table, ctx)
         } else {
             stop()
         }
     }
 
     /// a = address of the object that import c names.
-    fn foreign_object(ip, fp, table, ctx) {
+    fn foreign_object(ip, fp, shadow, table, ctx) {
         slot!(fp, (*ip).a) = (*(*ctx).foreign).object((*ip).c);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 }

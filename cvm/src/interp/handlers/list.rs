@@ -10,7 +10,7 @@ use super::foreign::*;
 use super::memory::*;
 use super::value::*;
 use super::{at_distance, handlers, slot};
-use crate::interp::context::Context;
+use crate::interp::context::{Context, ShadowFrame};
 #[cfg(feature = "loop-dispatch")]
 use crate::interp::op::Flow;
 use crate::interp::op::{Handler, Op, Slots, goto};
@@ -23,6 +23,8 @@ macro_rules! list {
         unary { $($unary:ident)* }
         faulting_unary { $($faulting_unary:ident)* }
         ternary { $($ternary:ident)* }
+        pair { $($first:ident $second:ident;)* }
+        left_pair { $($left_first:ident $left_second:ident;)* }
         compare { $($compare:ident)* }
         counting { $($counting:ident $add:ident;)* }
         float_compare { $($float:ident)* }
@@ -35,19 +37,24 @@ macro_rules! list {
         unary! { $($unary)* }
         faulting_unary! { $($faulting_unary)* }
         ternary! { $($ternary)* }
+        pairs! { $($first $second;)* }
+        left_pairs! { $($left_first $left_second;)* }
         compare_branches! { $($compare)* }
         counting_branches! { $($counting $add;)* }
         float_branches! { $($float)* }
         pastey::paste! {
             list! { @all
                 $([<$binary _r>] [<$binary _i>])*
-                $([<$compare _r>] [<$compare _i>] [<$compare _jr>] [<$compare _ji>])*
+                $([<$compare _r>] [<$compare _i>] [<$compare _jr>] [<$compare _ji>] [<$compare _jw>])*
                 $([<$counting _jr_inc>] [<$counting _ji_inc>])*
+                $([<$counting _step_r_r>] [<$counting _step_r_w>] [<$counting _step_i_r>] [<$counting _step_i_w>])*
                 $([<$float _r>] [<$float _i>] [<$float _jr>] [<$float _nr>])*
                 $([<$faulting_binary _r>] [<$faulting_binary _i>])*
                 $([<$unary _r>])*
                 $([<$faulting_unary _r>])*
                 $([<$ternary _r>])*
+                $([<$first _ $second _r>] [<$first _ $second _i>])*
+                $([<$left_first _ $left_second _left_r>] [<$left_first _ $left_second _left_i>])*
                 $([<$load _rr>] [<$load _rk>] [<$load _rs>] [<$load _ks>] [<$load _kr>] [<$load _kc>] [<$load _or>])*
                 $([<$store _rrr>] [<$store _rsr>] [<$store _ksr>] [<$store _ksi>] [<$store _rkr>] [<$store _krr>] [<$store _kri>] [<$store _kcr>] [<$store _orr>])*
                 $($plain)*
@@ -88,11 +95,17 @@ macro_rules! list {
         /// As for [`crate::interp::op::goto`].
         #[cfg(feature = "loop-dispatch")]
         #[inline(always)]
-        unsafe fn step(ip: *const Op, fp: Slots, table: *mut Descriptor, ctx: *mut Context) -> Flow {
+        unsafe fn step(
+            ip: *const Op,
+            fp: Slots,
+            shadow: *mut ShadowFrame,
+            table: *mut Descriptor,
+            ctx: *mut Context,
+        ) -> Flow {
             // SAFETY: the caller vouches that ip is an executable op; its number is that of an `Id`.
             unsafe {
                 match std::mem::transmute::<u16, Id>((*ip).word.number as u16) {
-                    $(Id::$name => $name(ip, fp, table, ctx),)*
+                    $(Id::$name => $name(ip, fp, shadow, table, ctx),)*
                 }
             }
         }
@@ -118,13 +131,21 @@ list! {
     }
     faulting_unary { f_to_i f_to_u f_to_d f_to_ud s_to_i s_to_u s_to_d s_to_ud }
     ternary { select f_fma s_fma }
+    pair {
+        f_mul f_add; f_mul f_sub; s_mul s_add; s_mul s_sub;
+        i_add i_add; i_sub i_add; i_mul i_add; i_shl i_add; i_and i_add; i_and i_or; i_shl i_or; i_ushr i_or;
+        i_shl i_xor; i_ushr i_xor; i_and i_xor;
+        d_add d_add; d_sub d_add; d_mul d_add; d_shl d_add; i_and d_add; i_xor d_add;
+        d_shl i_xor; d_ushr i_xor; d_rotl i_xor; d_rotr i_xor; d_rotl d_add; d_rotr d_add;
+    }
+    left_pair { f_mul f_sub; s_mul s_sub; i_mul i_sub; d_mul d_sub; i_add i_sub; d_add d_sub; }
     compare {
         i_eq i_ne i_lt i_le i_gt i_ge i_ult i_ule i_ugt i_uge
         d_eq d_ne d_lt d_le d_gt d_ge d_ult d_ule d_ugt d_uge
     }
     counting {
-        i_ne i_add; i_lt i_add; i_le i_add; i_ult i_add; i_ule i_add;
-        d_ne d_add; d_lt d_add; d_le d_add; d_ult d_add; d_ule d_add;
+        i_ne i_add; i_lt i_add; i_le i_add; i_gt i_add; i_ge i_add; i_ult i_add; i_ule i_add;
+        d_ne d_add; d_lt d_add; d_le d_add; d_gt d_add; d_ge d_add; d_ult d_add; d_ule d_add;
     }
     float_compare { f_eq f_ne f_lt f_le f_gt f_ge s_eq s_ne s_lt s_le s_gt s_ge }
     load { b_read w_read d_read q_read b_read_s w_read_s d_read_s }
@@ -144,18 +165,24 @@ list! {
 ///
 /// # Safety
 /// `ip` is an executable op whose frame is `fp`, and `table` and `ctx` are the running machine's.
-pub(crate) unsafe fn run(ip: *const Op, fp: Slots, table: *mut Descriptor, ctx: *mut Context) {
+pub(crate) unsafe fn run(
+    ip: *const Op,
+    fp: Slots,
+    shadow: *mut ShadowFrame,
+    table: *mut Descriptor,
+    ctx: *mut Context,
+) {
     #[cfg(not(feature = "loop-dispatch"))]
     {
         // SAFETY: the caller's promise is that of `goto`.
-        unsafe { crate::interp::op::goto(ip, fp, table, ctx) }
+        unsafe { crate::interp::op::goto(ip, fp, shadow, table, ctx) }
     }
     #[cfg(feature = "loop-dispatch")]
     {
-        let (mut ip, mut fp) = (ip, fp);
+        let (mut ip, mut fp, mut shadow) = (ip, fp, shadow);
         while !ip.is_null() {
             // SAFETY: each step gives the next executable op and its frame, or null.
-            (ip, fp) = unsafe { step(ip, fp, table, ctx) };
+            (ip, fp, shadow) = unsafe { step(ip, fp, shadow, table, ctx) };
         }
     }
 }

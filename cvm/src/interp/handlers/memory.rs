@@ -9,10 +9,11 @@
 use std::cmp::Ordering;
 
 use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::{OFFSET_MASK, ShortPointer, Tag};
+use cvm_spec::pointer::{OFFSET_MASK, Tag};
 
 use super::absolute::{load_beyond, store_beyond};
-use super::fault::{Shape, note, note_violation, raise_code, refuse_object};
+use super::fault::{note, note_violation, raise_code};
+use super::refuse::{Form, Shape, refuse};
 use super::{handlers, slot};
 use crate::fault::Fault;
 use crate::interp::op::goto;
@@ -42,11 +43,6 @@ unsafe fn resolve_short(table: *mut Descriptor, base: u32, offset: u64) -> (*mut
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-#[inline(always)]
-fn widen(short: u32) -> u64 {
-    ShortPointer(short).widen().0
-}
-
 /// The address in `l:` of the object that a data cell describes: csp less its distance.
 #[inline(always)]
 unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
@@ -62,73 +58,73 @@ unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
 macro_rules! loads {
     ($($name:ident $memory:ty, $extend:ty, $log:literal;)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$name _rr>](ip, fp, table, ctx) {
+            fn [<$name _rr>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
+                    load_beyond::<{ Form::Rr as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _rk>](ip, fp, table, ctx) {
+            fn [<$name _rk>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), (*ip).c as i32 as u64);
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
+                    load_beyond::<{ Form::Rk as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _kr>](ip, fp, table, ctx) {
+            fn [<$name _kr>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 1))
+                    load_beyond::<{ Form::Kr as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _rs>](ip, fp, table, ctx) {
+            fn [<$name _rs>](ip, fp, shadow, table, ctx) {
                 let (base, offset) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c) << $log);
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, base, offset, Shape::load($log, <$extend>::MIN != 0, 1))
+                    load_beyond::<{ Form::Rs as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _ks>](ip, fp, table, ctx) {
+            fn [<$name _ks>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b) << $log;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 1))
+                    load_beyond::<{ Form::Ks as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _kc>](ip, fp, table, ctx) {
+            fn [<$name _kc>](ip, fp, shadow, table, ctx) {
                 let offset = (*ip.add(1)).word.number;
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).read_limit[$log] {
                     let value = (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    load_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::load($log, <$extend>::MIN != 0, 2))
+                    load_beyond::<{ Form::Kc as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _or>](ip, fp, table, ctx) {
+            fn [<$name _or>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b);
                 let address = object_address(table, (*ip).c);
                 // The data cell holds size - width + 1 of the object.
@@ -136,9 +132,9 @@ macro_rules! loads {
                     let base = (*table.add(Tag::Local as usize)).base;
                     let value = (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0;
                     slot!(fp, (*ip).a) = value as $extend as u64;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, 0, Shape::read(1 << $log))
+                    refuse(ip, fp, ctx, Form::Or, Shape::read(1 << $log))
                 }
             }
         )* } }
@@ -149,103 +145,95 @@ macro_rules! loads {
 macro_rules! stores {
     ($($name:ident $memory:ty, $log:literal;)*) => {
         pastey::paste! { handlers! { $(
-            fn [<$name _rrr>](ip, fp, table, ctx) {
+            fn [<$name _rrr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b), slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Rrr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _rkr>](ip, fp, table, ctx) {
+            fn [<$name _rkr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), (*ip).c as i32 as u64, slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Rkr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _krr>](ip, fp, table, ctx) {
+            fn [<$name _krr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Krr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _kri>](ip, fp, table, ctx) {
+            fn [<$name _kri>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Kri as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _rsr>](ip, fp, table, ctx) {
+            fn [<$name _rsr>](ip, fp, shadow, table, ctx) {
                 let (base, offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b) << $log, slot!(fp, (*ip).c));
                 let (descriptor, off) = resolve(table, base, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, base, offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Rsr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _ksr>](ip, fp, table, ctx) {
+            fn [<$name _ksr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a) << $log, slot!(fp, (*ip).b));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Ksr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _ksi>](ip, fp, table, ctx) {
+            fn [<$name _ksi>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a) << $log, (*ip).b as i16 as u64);
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(1), fp, table, ctx)
+                    goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 1))
+                    store_beyond::<{ Form::Ksi as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _kcr>](ip, fp, table, ctx) {
+            fn [<$name _kcr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = ((*ip.add(1)).word.number, slot!(fp, (*ip).a));
                 let (descriptor, off) = resolve_short(table, (*ip).c, offset);
                 if off < (*descriptor).write_limit[$log] {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    (*ctx).value = value;
-                    store_beyond(ip, fp, ctx, widen((*ip).c), offset, Shape::store($log, 2))
+                    store_beyond::<{ Form::Kcr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
-            fn [<$name _orr>](ip, fp, table, ctx) {
+            fn [<$name _orr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));
                 let address = object_address(table, (*ip).c);
                 if offset < (*ip.add(1)).word.number {
                     let base = (*table.add(Tag::Local as usize)).base;
                     (*base.add((address + offset) as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
-                    goto(ip.add(2), fp, table, ctx)
+                    goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse_object(ip, ctx, address, offset, value, Shape::write(1 << $log))
+                    refuse(ip, fp, ctx, Form::Orr, Shape::write(1 << $log))
                 }
             }
         )* } }
@@ -270,91 +258,91 @@ stores! {
 
 handlers! {
     /// a = 8 bytes at the constant address c, which the verifier checked.
-    fn load_constant(ip, fp, table, ctx) {
+    fn load_constant(ip, fp, shadow, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
         slot!(fp, (*ip).a) = (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// 8 bytes at the constant address c, which the verifier checked, = a.
-    fn store_constant(ip, fp, table, ctx) {
+    fn store_constant(ip, fp, shadow, table, ctx) {
         let (descriptor, off) = resolve_short(table, (*ip).c, 0);
         (*(*descriptor).base.add(off as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = 8 bytes of the frame, c bytes below csp.
-    fn load_local(ip, fp, table, ctx) {
+    fn load_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         slot!(fp, (*ip).a) = (*base.add(address as usize).cast::<Unaligned<u64>>()).0;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// 8 bytes of the frame, c bytes below csp, = a.
-    fn store_local(ip, fp, table, ctx) {
+    fn store_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         (*base.add(address as usize).cast::<Unaligned<u64>>()).0 = slot!(fp, (*ip).a);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = pointer to the object c bytes below csp.
-    fn local_address(ip, fp, table, ctx) {
+    fn local_address(ip, fp, shadow, table, ctx) {
         slot!(fp, (*ip).a) = (Tag::Local as u64) << 61 | object_address(table, (*ip).c);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// Zeroes the object c bytes below csp; the data cell holds its size.
-    fn zero_local(ip, fp, table, ctx) {
+    fn zero_local(ip, fp, shadow, table, ctx) {
         let base = (*table.add(Tag::Local as usize)).base;
         let address = object_address(table, (*ip).c);
         base.add(address as usize).write_bytes(0, (*ip.add(1)).word.number as usize);
-        goto(ip.add(2), fp, table, ctx)
+        goto(ip.add(2), fp, shadow, table, ctx)
     }
 
     /// `mem_copy` of the three slots from a on.
-    fn mem_copy(ip, fp, table, ctx) {
+    fn mem_copy(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_copy(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// `mem_fill` of the three slots from a on.
-    fn mem_fill(ip, fp, table, ctx) {
+    fn mem_fill(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_fill(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// `mem_compare` of the three slots from a on; the result goes to a.
-    fn mem_compare(ip, fp, table, ctx) {
+    fn mem_compare(ip, fp, shadow, table, ctx) {
         let operands = fp.add((*ip).a as usize);
         match super::memory::bulk_compare(ip, ctx, operands) {
-            true => goto(ip.add(1), fp, table, ctx),
+            true => goto(ip.add(1), fp, shadow, table, ctx),
             false => crate::interp::op::stop(),
         }
     }
 
     /// a = the heap's size in pages.
-    fn heap_size(ip, fp, table, ctx) {
+    fn heap_size(ip, fp, shadow, table, ctx) {
         slot!(fp, (*ip).a) = (*(*ctx).memory).heap_pages();
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = the heap's former size in pages, or -1; grows by b pages.
-    fn heap_grow(ip, fp, table, ctx) {
+    fn heap_grow(ip, fp, shadow, table, ctx) {
         let old = super::memory::grow(ctx, slot!(fp, (*ip).b));
         slot!(fp, (*ip).a) = old;
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 
     /// a = the host address of the c bytes that the pointer in b names.
-    fn ptr_to_host(ip, fp, table, ctx) {
+    fn ptr_to_host(ip, fp, shadow, table, ctx) {
         let (pointer, length) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
         if !(*(*ctx).memory).grants_absolute() {
             return raise_code(ip, ctx, FaultCode::AbsoluteAccess, pointer, length);
@@ -362,20 +350,20 @@ handlers! {
         match super::memory::to_host(ip, ctx, pointer, length) {
             Some(host) => {
                 slot!(fp, (*ip).a) = host;
-                goto(ip.add(1), fp, table, ctx)
+                goto(ip.add(1), fp, shadow, table, ctx)
             }
             None => crate::interp::op::stop(),
         }
     }
 
     /// a = the tagged pointer for the host address in b, if it lies in a segment.
-    fn ptr_from_host(ip, fp, table, ctx) {
+    fn ptr_from_host(ip, fp, shadow, table, ctx) {
         let host = slot!(fp, (*ip).b);
         if !(*(*ctx).memory).grants_absolute() {
             return raise_code(ip, ctx, FaultCode::AbsoluteAccess, host, 0);
         }
         slot!(fp, (*ip).a) = (*(*ctx).memory).pointer_from_host(host);
-        goto(ip.add(1), fp, table, ctx)
+        goto(ip.add(1), fp, shadow, table, ctx)
     }
 }
 

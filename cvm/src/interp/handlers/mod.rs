@@ -18,6 +18,7 @@ pub(crate) mod fault;
 pub(crate) mod foreign;
 pub(crate) mod list;
 pub(crate) mod memory;
+pub(crate) mod refuse;
 pub(crate) mod value;
 
 #[cfg(all(
@@ -30,16 +31,18 @@ mod tail_calls;
 
 /// Defines handlers. The body is an expression of type `Flow` in which reads of slots and ops are allowed.
 macro_rules! handlers {
-    ($($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $table:ident, $ctx:ident) $body:block)*) => {
+    ($($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $shadow:ident, $table:ident, $ctx:ident) $body:block)*) => {
         $(
             $(#[$meta])*
             #[cfg_attr(feature = "loop-dispatch", inline(always))]
             pub(crate) unsafe fn $name(
                 $ip: *const $crate::interp::op::Op,
                 $fp: $crate::interp::op::Slots,
+                $shadow: *mut $crate::interp::context::ShadowFrame,
                 $table: *mut $crate::memory::Descriptor,
                 $ctx: *mut $crate::interp::context::Context,
             ) -> $crate::interp::op::Flow {
+                let _ = ($ip, $fp, $shadow, $table, $ctx);
                 // SAFETY: the module's invariants: operands of translated code lie inside the frame and the code, and
                 // table and ctx are those of the running machine, to which the run has exclusive access.
                 unsafe { $body }

@@ -11,8 +11,6 @@ use cvm_spec::isa::Opcode;
 use crate::interp::handlers::list::Id;
 use crate::interp::op::{Op, Word};
 
-use super::select::counting;
-
 /// A slot number of the frame.
 pub(super) type Slot = u16;
 
@@ -124,23 +122,10 @@ impl Builder {
         self.ops.len() - 1
     }
 
-    /// Emits a branch; if the op before it in the block adds 1 to its left operand, the two become one.
-    pub(super) fn emit_branch(&mut self, id: Id, a: u16, b: u16) -> usize {
-        if let (Some((add, fused)), Some(before)) = (counting(id), self.ops.len().checked_sub(1)) {
-            let op = self.ops[before];
-            let is_increment =
-                before >= self.block && self.ids[before] == add && (op.a, op.b, op.c) == (a, a, 1);
-            if is_increment {
-                self.unemit(before);
-                return self.emit(fused, a, b, 0);
-            }
-        }
-        self.emit(id, a, b, 0)
-    }
-
-    /// Whether an op has this handler, and was not fused with the one before it.
-    pub(super) fn is_plain(&self, op: usize, id: Id) -> bool {
-        self.ids[op] == id
+    /// The op emitted last, if it belongs to the current block.
+    pub(super) fn last_of_block(&self) -> Option<(Id, Op)> {
+        let index = self.ops.len().checked_sub(1)?;
+        (index >= self.block).then(|| (self.ids[index], self.ops[index]))
     }
 
     /// Notes that the op at `op` was emitted last and pushes its result, which is in its natural slot.
@@ -163,6 +148,15 @@ impl Builder {
             && self.value_at(top) == Value::Natural
             && last.result == self.natural(top))
         .then_some(last)
+    }
+
+    /// `last`, if it made this popped operand and nothing came behind it.
+    pub(super) fn made(&self, last: Option<Last>, popped: Popped) -> Option<Last> {
+        last.filter(|last| {
+            last.end == self.ops.len()
+                && popped.value == Value::Natural
+                && last.result == popped.natural
+        })
     }
 
     /// Takes the ops from `op` on away again.

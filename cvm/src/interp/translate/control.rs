@@ -10,8 +10,8 @@ use crate::interp::handlers::list::Id;
 use crate::verify::flow::effect;
 
 use super::builder::{Builder, Last, Value};
+use super::condition::{Condition, EmittedBranch};
 use super::function::Translation;
-use super::select::{Fused, fuse};
 
 /// A jump whose distance is not known yet: the op or data cell, the op that distances count from, and the target.
 pub(super) struct Fixup {
@@ -34,10 +34,9 @@ pub(super) enum Target {
 pub(super) struct Branch {
     /// Its op.
     op: usize,
-    /// The handler that branches in the opposite case.
-    opposite: Id,
-    a: u16,
-    b: u16,
+    /// The op behind it and its data.
+    next: usize,
+    condition: Condition,
     /// The instruction that it leads to.
     target: usize,
 }
@@ -74,11 +73,11 @@ impl Translation<'_, '_> {
             found.ok().map(|index| self.branches[index])
         });
         if let Some(test) = test {
-            let op = self.builder.emit_branch(test.opposite, test.a, test.b);
+            let op = self.builder.emit_branch(test.condition.opposite()).op;
             fixups.push(Fixup {
                 cell: op,
                 from: op,
-                target: Target::Op(test.op + 1),
+                target: Target::Op(test.next),
             });
             let op = self.builder.emit(Id::jump, 0, 0, 0);
             fixups.push(Fixup {
@@ -110,56 +109,39 @@ impl Translation<'_, '_> {
             }
             return;
         }
-        let (id, opposite, a, b) = match last.and_then(|last| self.fused(last, holds)) {
-            Some(fused) => {
+        let condition = match last.and_then(|last| self.comparison(last, holds)) {
+            Some(condition) => {
                 self.builder.settle();
-                fused
+                condition
             }
             None => {
                 let slot = self.builder.slot_of(condition);
                 self.builder.settle();
-                if holds {
-                    (Id::jump_nonzero, Id::jump_zero, slot, 0)
-                } else {
-                    (Id::jump_zero, Id::jump_nonzero, slot, 0)
-                }
+                Condition::test(slot, holds)
             }
         };
-        let op = self.builder.emit_branch(id, a, b);
+        let EmittedBranch { op, is_plain } = self.builder.emit_branch(condition);
         self.fix(fixups, op, op, number, distance);
-        if self.builder.is_plain(op, id) {
+        if is_plain {
             let target = self
                 .target(number, distance)
                 .expect("the verifier checked jump targets");
             self.branches.push(Branch {
                 op,
-                opposite,
-                a,
-                b,
+                next: self.builder.ops.len(),
+                condition,
                 target,
             });
         }
     }
 
-    /// The fused form of the comparison emitted last, which is taken away again: the handler, its opposite, and the
-    /// first two operands.
-    fn fused(&mut self, last: Last, holds: bool) -> Option<(Id, Id, u16, u16)> {
+    /// The comparison emitted last, which is taken away again, as the condition of a branch.
+    fn comparison(&mut self, last: Last, holds: bool) -> Option<Condition> {
         let (opcode, is_immediate) = last.function?;
         let op = self.builder.ops[last.op];
-        let choose = |fused| {
-            Some(match fused {
-                Fused::Test(id) => (id, 0),
-                Fused::Integer { immediate, .. } if is_immediate => {
-                    (immediate, i16::try_from(op.c as i32).ok()? as u16)
-                }
-                Fused::Float(_) if is_immediate => return None,
-                Fused::Integer { register: id, .. } | Fused::Float(id) => (id, op.c as u16),
-            })
-        };
-        let (id, b) = choose(fuse(opcode, holds)?)?;
-        let (opposite, _) = choose(fuse(opcode, !holds)?)?;
+        let condition = Condition::of_comparison(opcode, holds, &op, is_immediate)?;
         self.builder.unemit(last.op);
-        Some((id, opposite, op.b, b))
+        Some(condition)
     }
 
     pub(super) fn call(&mut self, instruction: &Instruction<'_>, index: u32) {

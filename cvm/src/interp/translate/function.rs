@@ -13,9 +13,9 @@ use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::{Frame, Home};
 
-use super::builder::{Builder, Slot, Value};
+use super::builder::{Builder, Last, Popped, Slot, Value};
 use super::control::{Branch, Fixup, Target};
-use super::select::{Shape, exchanged, shape};
+use super::select::{Shape, exchanged, pair, shape};
 use super::{Land, TypeNumbers};
 
 /// What the translation of one function needs and gives.
@@ -227,6 +227,7 @@ impl Translation<'_, '_> {
         immediate: Id,
         fold: fn(u64, u64) -> Result<u64, cvm_spec::fault::FaultCode>,
     ) {
+        let last = self.builder.last;
         let right = self.builder.pop();
         let left = self.builder.pop();
         if let (Value::Constant(a), Value::Constant(b)) = (left.value, right.value)
@@ -251,11 +252,46 @@ impl Translation<'_, '_> {
             self.builder.push_result(op, Some((opcode, true)));
             return;
         }
+        if let Some(op) = self.pair(opcode, left, right, last) {
+            self.builder.push_result(op, None);
+            return;
+        }
         let left = self.builder.slot_of(left);
         let right = self.builder.slot_of(right);
         let result = self.builder.next();
         let op = self.builder.emit(register, result, left, u32::from(right));
         self.builder.push_result(op, Some((opcode, false)));
+    }
+
+    /// Joins a binary function with the one that made one of its operands right before, if there is an op for both.
+    fn pair(
+        &mut self,
+        opcode: Opcode,
+        left: Popped,
+        right: Popped,
+        last: Option<Last>,
+    ) -> Option<usize> {
+        let (first, other, first_is_left) = match self.builder.made(last, right) {
+            Some(first) => (first, left, false),
+            None => (self.builder.made(last, left)?, right, true),
+        };
+        let (function, is_immediate) = first.function?;
+        let pair = pair(function, opcode, first_is_left)?;
+        let other = match other.value {
+            Value::Natural => other.natural,
+            Value::Local(slot) => slot,
+            Value::Constant(_) => return None,
+        };
+        let inner = self.builder.ops[first.op];
+        let (id, y) = if is_immediate {
+            (pair.immediate, i16::try_from(inner.c as i32).ok()? as u16)
+        } else {
+            (pair.register, inner.c as Slot)
+        };
+        self.builder.unemit(first.op);
+        let result = self.builder.next();
+        let operands = u32::from(inner.b) | u32::from(y) << 16;
+        Some(self.builder.emit(id, result, other, operands))
     }
 
     fn unary(

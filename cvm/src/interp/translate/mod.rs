@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod builder;
+mod condition;
 mod control;
 mod function;
 mod memory;

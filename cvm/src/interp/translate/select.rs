@@ -186,11 +186,68 @@ pub(super) fn exchanged(opcode: Opcode) -> Option<Opcode> {
     })
 }
 
-/// A comparison fused with a branch that is taken when it holds, or when it does not.
+/// The handlers of two binary functions in one.
+#[derive(Clone, Copy)]
+pub(super) struct Pair {
+    /// The inner function's right operand is a slot.
+    pub(super) register: Id,
+    /// It is a 16-bit immediate.
+    pub(super) immediate: Id,
+}
+
+macro_rules! pairs {
+    (
+        pair { $($f:ident $fname:ident $s:ident $sname:ident;)* }
+        left_pair { $($lf:ident $lfname:ident $ls:ident $lsname:ident;)* }
+    ) => { pastey::paste! {
+        /// What `second` becomes when one of its operands, the left one if `first_is_left`, is what `first` just made.
+        pub(super) fn pair(first: Opcode, second: Opcode, first_is_left: bool) -> Option<Pair> {
+            // The result does not depend on the operands' order.
+            let is_symmetric = matches!(
+                second,
+                Opcode::IAdd | Opcode::IOr | Opcode::IXor | Opcode::DAdd | Opcode::FAdd | Opcode::SAdd
+            );
+            Some(match (first, second, first_is_left && !is_symmetric) {
+                $((Opcode::$f, Opcode::$s, false) => Pair {
+                    register: Id::[<$fname _ $sname _r>],
+                    immediate: Id::[<$fname _ $sname _i>],
+                },)*
+                $((Opcode::$lf, Opcode::$ls, true) => Pair {
+                    register: Id::[<$lfname _ $lsname _left_r>],
+                    immediate: Id::[<$lfname _ $lsname _left_i>],
+                },)*
+                _ => return None,
+            })
+        }
+    } };
+}
+
+pairs! {
+    pair {
+        FMul f_mul FAdd f_add; FMul f_mul FSub f_sub; SMul s_mul SAdd s_add; SMul s_mul SSub s_sub;
+        IAdd i_add IAdd i_add; ISub i_sub IAdd i_add; IMul i_mul IAdd i_add; IShl i_shl IAdd i_add;
+        IAnd i_and IAdd i_add; IAnd i_and IOr i_or; IShl i_shl IOr i_or; IUshr i_ushr IOr i_or;
+        IShl i_shl IXor i_xor; IUshr i_ushr IXor i_xor; IAnd i_and IXor i_xor;
+        DAdd d_add DAdd d_add; DSub d_sub DAdd d_add; DMul d_mul DAdd d_add; DShl d_shl DAdd d_add;
+        IAnd i_and DAdd d_add; IXor i_xor DAdd d_add;
+        DShl d_shl IXor i_xor; DUshr d_ushr IXor i_xor; DRotl d_rotl IXor i_xor; DRotr d_rotr IXor i_xor;
+        DRotl d_rotl DAdd d_add; DRotr d_rotr DAdd d_add;
+    }
+    left_pair {
+        FMul f_mul FSub f_sub; SMul s_mul SSub s_sub; IMul i_mul ISub i_sub; DMul d_mul DSub d_sub;
+        IAdd i_add ISub i_sub; DAdd d_add DSub d_sub;
+    }
+}
+
+/// The handlers of a comparison fused with a branch that is taken when it holds, or when it does not.
 #[derive(Clone, Copy)]
 pub(super) enum Fused {
-    /// Compare two slots, or a slot and an immediate.
-    Integer { register: Id, immediate: Id },
+    /// Compare a slot with another, with a 16-bit immediate, or with the constant in a data cell.
+    Integer {
+        register: Id,
+        immediate: Id,
+        wide: Id,
+    },
     /// Compare two slots.
     Float(Id),
     /// Test one slot.
@@ -206,10 +263,12 @@ macro_rules! fused {
                     (Opcode::$opcode, true) | (Opcode::$inverse, false) => Fused::Integer {
                         register: Id::[<$name _jr>],
                         immediate: Id::[<$name _ji>],
+                        wide: Id::[<$name _jw>],
                     },
                     (Opcode::$inverse, true) | (Opcode::$opcode, false) => Fused::Integer {
                         register: Id::[<$inverse_name _jr>],
                         immediate: Id::[<$inverse_name _ji>],
+                        wide: Id::[<$inverse_name _jw>],
                     },
                 )*
                 $(
@@ -233,22 +292,49 @@ fused! {
     SEq s_eq SNe s_ne SLt s_lt SLe s_le SGt s_gt SGe s_ge
 }
 
-/// A compare-and-branch whose left operand was incremented by 1 right before, in one: the op that increments, and
-/// the fused op.
-pub(super) fn counting(branch: Id) -> Option<(Id, Id)> {
-    macro_rules! pairs {
-        ($($op:ident $add:ident;)*) => { pastey::paste! {
+/// The handlers of a compare-and-branch whose left operand was stepped right before, in one.
+#[derive(Clone, Copy)]
+pub(super) struct Counting {
+    /// What steps by an immediate, down by an immediate, and by a slot.
+    pub(super) add: Id,
+    pub(super) sub: Id,
+    pub(super) add_slot: Id,
+    /// Steps by 1 up to a slot, or to a 16-bit immediate.
+    pub(super) by_one_to_slot: Id,
+    pub(super) by_one_to_immediate: Id,
+    /// With a data cell: step by slot or immediate, limit in a slot or constant.
+    pub(super) by_slot_to_slot: Id,
+    pub(super) by_slot_to_constant: Id,
+    pub(super) by_immediate_to_slot: Id,
+    pub(super) by_immediate_to_constant: Id,
+}
+
+/// How a loop that ends in this branch counts. `branch` is the form that compares two slots.
+pub(super) fn counting(branch: Id) -> Option<Counting> {
+    macro_rules! countings {
+        ($($op:ident $add:ident $sub:ident;)*) => { pastey::paste! {
             Some(match branch {
                 $(
-                    Id::[<$op _jr>] => (Id::[<$add _i>], Id::[<$op _jr_inc>]),
-                    Id::[<$op _ji>] => (Id::[<$add _i>], Id::[<$op _ji_inc>]),
+                    Id::[<$op _jr>] => Counting {
+                        add: Id::[<$add _i>],
+                        sub: Id::[<$sub _i>],
+                        add_slot: Id::[<$add _r>],
+                        by_one_to_slot: Id::[<$op _jr_inc>],
+                        by_one_to_immediate: Id::[<$op _ji_inc>],
+                        by_slot_to_slot: Id::[<$op _step_r_r>],
+                        by_slot_to_constant: Id::[<$op _step_r_w>],
+                        by_immediate_to_slot: Id::[<$op _step_i_r>],
+                        by_immediate_to_constant: Id::[<$op _step_i_w>],
+                    },
                 )*
                 _ => return None,
             })
         } };
     }
-    pairs! {
-        i_ne i_add; i_lt i_add; i_le i_add; i_ult i_add; i_ule i_add;
-        d_ne d_add; d_lt d_add; d_le d_add; d_ult d_add; d_ule d_add;
+    countings! {
+        i_ne i_add i_sub; i_lt i_add i_sub; i_le i_add i_sub; i_gt i_add i_sub; i_ge i_add i_sub;
+        i_ult i_add i_sub; i_ule i_add i_sub;
+        d_ne d_add d_sub; d_lt d_add d_sub; d_le d_add d_sub; d_gt d_add d_sub; d_ge d_add d_sub;
+        d_ult d_add d_sub; d_ule d_add d_sub;
     }
 }
