@@ -80,7 +80,7 @@ impl Foreign {
             let found = (found.args, found.results, found.brand);
             return Err(refuse(FaultCode::CallTypeMismatch, Some([wanted, found])));
         }
-        let key = (function, std::ptr::from_ref(plan) as usize);
+        let key = (function, plan.number);
         let mut callbacks = self.callbacks.borrow_mut();
         if let Some(made) = callbacks.get(&key) {
             return Ok(made.code.as_ptr() as u64);

@@ -32,8 +32,8 @@ struct Block {
     function: String,
     allocated_at: u32,
     freed_at: Option<u32>,
-    /// Freed as far as the program knows; the C library still has it.
-    is_kept: bool,
+    /// Counts blocks in the order in which they came.
+    number: u64,
 }
 
 impl Block {
@@ -55,6 +55,7 @@ pub(crate) struct Records {
     blocks: BTreeMap<u64, Block>,
     kept: VecDeque<u64>,
     kept_bytes: u64,
+    count: u64,
 }
 
 impl Drop for Records {
@@ -110,7 +111,9 @@ impl Records {
         }
     }
 
-    fn add(&mut self, address: u64, block: Block) {
+    fn add(&mut self, address: u64, mut block: Block) {
+        self.count += 1;
+        block.number = self.count;
         // C reused the memory of what it had been given back.
         let end = address.saturating_add(block.size.max(1));
         let stale: Vec<u64> = self
@@ -132,7 +135,6 @@ impl Records {
             return;
         };
         block.freed_at = Some(at);
-        block.is_kept = keep;
         if !keep {
             return;
         }
@@ -149,11 +151,15 @@ impl Records {
         }
     }
 
-    /// The blocks that were never freed, in order of address.
+    /// The blocks that were never freed, in the order in which they came.
     pub(crate) fn leaks(&self) -> Vec<Allocation> {
-        self.blocks
+        let live = self
+            .blocks
             .iter()
-            .filter(|(_, block)| block.freed_at.is_none())
+            .filter(|(_, block)| block.freed_at.is_none());
+        let mut live: Vec<(&u64, &Block)> = live.collect();
+        live.sort_by_key(|(_, block)| block.number);
+        live.into_iter()
             .map(|(start, block)| block.describe(*start))
             .collect()
     }
@@ -290,7 +296,7 @@ impl Foreign {
                     function,
                     allocated_at: at,
                     freed_at: None,
-                    is_kept: false,
+                    number: 0,
                 },
             );
         }
@@ -346,7 +352,7 @@ fn move_block(records: &mut Records, address: u64, size: u64, at: u32) -> u64 {
             function: "realloc".into(),
             allocated_at: at,
             freed_at: None,
-            is_kept: false,
+            number: 0,
         },
     );
     new

@@ -91,7 +91,7 @@ pub(crate) struct Foreign {
     functions: Vec<Function>,
     /// By type index; function types have none.
     plans: Vec<Option<Box<Plan>>>,
-    /// By function and callback plan.
+    /// By function and number of the callback type.
     callbacks: RefCell<HashMap<(u32, usize), Callback>>,
     libraries: Libraries,
     grant: ForeignGrant,
@@ -133,15 +133,17 @@ impl Foreign {
     ) -> Result<Box<Foreign>, MachineError> {
         let image = module.image();
         let mut plans = Vec::with_capacity(image.types.len());
+        let mut callback_types = Vec::new();
         for ty in &image.types {
             plans.push(match ty {
                 Type::Function(_) => None,
                 Type::Foreign { signature, .. } => {
                     let text = image.string(*signature).unwrap_or_default();
-                    let plan = Signature::parse(text)
+                    let mut plan = Signature::parse(text)
                         .ok()
                         .and_then(|signature| Plan::new(&signature).ok())
                         .ok_or_else(|| unsupported(image, plans.len()))?;
+                    plan.number_callbacks(&mut callback_types);
                     Some(Box::new(plan))
                 }
             });

@@ -152,6 +152,9 @@ pub(crate) struct Plan {
     pub(crate) room: usize,
     /// The C function that frees the result.
     pub(crate) owner: Option<String>,
+    /// Of a callback type: how it is spelled, and its number among the types of the machine that are spelled differently.
+    pub(crate) spelling: String,
+    pub(crate) number: usize,
     cif: Cif,
 }
 
@@ -210,8 +213,22 @@ impl Plan {
             result: result_shape,
             callbacks: callbacks.into(),
             owner: None,
+            spelling: String::new(),
+            number: 0,
             cif: cif.map_err(|_| Unsupported)?,
         })
+    }
+
+    /// Numbers the callback types in this plan; equal ones have equal numbers. `known` are those so far.
+    pub(crate) fn number_callbacks(&mut self, known: &mut Vec<String>) {
+        for plan in &mut self.callbacks {
+            let found = known.iter().position(|spelling| *spelling == plan.spelling);
+            plan.number = found.unwrap_or_else(|| {
+                known.push(plan.spelling.clone());
+                known.len() - 1
+            });
+            plan.number_callbacks(known);
+        }
     }
 
     /// What libffi needs to know of the signature. The plan owns it.
@@ -253,7 +270,9 @@ fn kind(ty: &ForeignType, callbacks: &mut Vec<Plan>) -> Result<Kind, Unsupported
         },
         ForeignType::CString => Kind::CString,
         ForeignType::Callback { args, result } => {
-            callbacks.push(Plan::of(args, None, result)?);
+            let mut plan = Plan::of(args, None, result)?;
+            plan.spelling = ty.to_string();
+            callbacks.push(plan);
             Kind::Callback(u16::try_from(callbacks.len() - 1).map_err(|_| Unsupported)?)
         }
         ForeignType::Void | ForeignType::Struct(_) | ForeignType::Array { .. } => {
