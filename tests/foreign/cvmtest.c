@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -108,6 +110,19 @@ void *map_short_file(void) {
   void *base = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   close(file);
   return base;
+}
+
+/* A handler of C's own for a while: whether it sees a fault that is its own. */
+static sigjmp_buf back;
+static void on_fault(int signal) { (void)signal; siglongjmp(back, 1); }
+int32_t own_handler_works(void) {
+  struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER}, before;
+  sigaction(SIGSEGV, &action, &before);
+  volatile int32_t seen = 0;
+  if (sigsetjmp(back, 1)) seen = 1;
+  else *(volatile char *)map_none() = 1;
+  sigaction(SIGSEGV, &before, NULL);
+  return seen;
 }
 
 /* A function pointer into another library. */
