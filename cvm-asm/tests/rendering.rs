@@ -1,10 +1,8 @@
-//! How diagnostics look: each test compares with a file in `tests/rendering/`; `BLESS=1` rewrites them.
+//! How diagnostics look: each test compares with a file in `tests/snapshots/`; `INSTA_UPDATE=always` rewrites them.
 
 use cvm_asm::diagnostic::{Diagnostic, DiagnosticCode, Span};
 use cvm_asm::render::{self, render};
 use cvm_asm::source::{SourceFile, SourceMap};
-use std::fs;
-use std::path::PathBuf;
 
 fn source(name: &str, text: impl Into<Vec<u8>>) -> SourceFile {
     SourceFile {
@@ -23,17 +21,12 @@ fn span(files: &[SourceFile], file: u32, needle: &str) -> Span {
     Span::new(file, at as u32, (at + needle.len()) as u32)
 }
 
+#[track_caller]
 fn check(name: &str, files: &[SourceFile], diagnostics: &[Diagnostic], color: bool) {
     let text = render(diagnostics, &SourceMap::new(files), color);
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/rendering", name]
-        .iter()
-        .collect();
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &text).expect("the expected text can be written");
-        return;
-    }
-    let expected = fs::read_to_string(&path).expect("the expected text is there");
-    assert!(text == expected, "{name} differs; it is now\n{text}");
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
 }
 
 #[test]
@@ -52,7 +45,7 @@ fn a_place_with_help_and_notes() {
     .note("the prefix `b:` asks for a label in .bss")
     .help("did you mean `count`?")
     .fix(place, "count");
-    check("help-and-notes.txt", &files, &[diagnostic], false);
+    check("help-and-notes", &files, &[diagnostic], false);
 }
 
 #[test]
@@ -65,12 +58,7 @@ fn colour_is_only_added() {
         "`nop` takes no operand",
     )
     .help("write one statement a line");
-    check(
-        "colour.ansi",
-        &files,
-        std::slice::from_ref(&diagnostic),
-        true,
-    );
+    check("colour", &files, std::slice::from_ref(&diagnostic), true);
     let map = SourceMap::new(&files);
     assert!(!render(&[diagnostic], &map, false).contains('\u{1b}'));
 }
@@ -101,7 +89,7 @@ fn both_definitions_however_far_apart() {
     )
     .at("defined again here")
     .also(name(span(&files, 0, "y:  .quad")), "first defined here");
-    check("two-definitions.txt", &files, &[far, close], false);
+    check("two-definitions", &files, &[far, close], false);
 }
 
 #[test]
@@ -123,7 +111,7 @@ fn a_macro_in_another_file() {
     )
     .also(span(&files, 0, "store 5, count"), "in this call of `store`")
     .help("did you mean `i_write`?");
-    check("macro.txt", &files, &[diagnostic], false);
+    check("macro", &files, &[diagnostic], false);
 }
 
 #[test]
@@ -137,7 +125,7 @@ fn several_labels_on_one_line() {
     .at("at most 65535")
     .also(span(&files, 0, "slide"), "takes two counts")
     .also(span(&files, 0, "300"), "this one is fine");
-    check("labels-on-a-line.txt", &files, &[diagnostic], false);
+    check("labels-on-a-line", &files, &[diagnostic], false);
 }
 
 #[test]
@@ -152,7 +140,7 @@ fn characters_that_a_terminal_must_not_see() {
     .at("\u{1b}[5mhere")
     .note("\u{9b}2J")
     .help("\u{202e}sdrawkcab");
-    check("control-characters.txt", &files, &[diagnostic], false);
+    check("control-characters", &files, &[diagnostic], false);
 }
 
 #[test]
@@ -170,12 +158,7 @@ fn long_lines_are_cut_around_the_place() {
     let whole = Span::new(0, 0, files[0].text.len() as u32);
     let all = Diagnostic::new(DiagnosticCode::UnexpectedToken, whole, "the whole line");
     let message = Diagnostic::new(DiagnosticCode::UnexpectedToken, place, "long ".repeat(500));
-    check(
-        "long-lines.txt",
-        &files,
-        &[start, middle, all, message],
-        false,
-    );
+    check("long-lines", &files, &[start, middle, all, message], false);
 }
 
 #[test]
@@ -213,7 +196,7 @@ fn places_at_the_edges() {
         ),
         Diagnostic::new(DiagnosticCode::NoEntry, Span::new(9, 0, 0), "in no file"),
     ];
-    check("edges.txt", &files, &diagnostics, false);
+    check("edges", &files, &diagnostics, false);
 }
 
 #[test]
@@ -224,7 +207,7 @@ fn warnings_look_like_warnings() {
         span(&files, 0, ".loop"),
         "`.loop` is never used",
     );
-    check("warning.txt", &files, &[diagnostic], false);
+    check("warning", &files, &[diagnostic], false);
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod faults;
 mod files;
 mod host;
 mod support;
+mod tour;
