@@ -1,7 +1,7 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|interpreter|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|interpreter|foreign|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
@@ -9,6 +9,7 @@
 
 mod assemble;
 mod disassemble;
+mod foreign;
 mod interpreter;
 mod lines;
 mod measure;
@@ -54,6 +55,8 @@ enum What {
     Disassemble,
     /// cvm, gcc -O2, wasmi, Lua and Python on programs of some seconds
     Interpreter,
+    /// Calls of C: cvm, libffi, LuaJIT and Python beside C itself
+    Foreign,
     /// Everything
     All,
     /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by `interpreter`)
@@ -153,6 +156,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     if matches!(arguments.what, What::Interpreter | What::All) {
         tables.push(interpreter::run(&tools, rounds, &arguments.only)?);
+    }
+    if matches!(arguments.what, What::Foreign | What::All) {
+        tables.push(foreign::run(&tools, rounds)?);
     }
     for table in &tables {
         report::write_json(&results, table, &tools)?;
