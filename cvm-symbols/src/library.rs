@@ -295,7 +295,7 @@ fn mach_library(path: &Path, binary: &MachO<'_>) -> Result<Library, LibraryError
             binary
                 .libs
                 .iter()
-                .filter(|name| **name != "self")
+                .filter(|name| **name != "self" && Some(**name) != binary.name)
                 .map(|name| (*name).to_string()),
         ),
         run_path: binary

@@ -24,7 +24,7 @@ pub(crate) mod inside {
 }
 
 /// Words of arguments and results that need no allocation.
-const SMALL: usize = 32;
+const SMALL: usize = 16;
 
 impl Foreign {
     /// Calls an imported function with the cells from `cells` on, where the results go as well. False if the run has to
@@ -311,6 +311,9 @@ impl Foreign {
                 Shape::Void => {}
                 Shape::One(Kind::Scalar(scalar)) if argument.promoted => {
                     to.cast::<u64>().write(convert::promote(*scalar, cell(0)));
+                }
+                Shape::One(Kind::Scalar(scalar)) => {
+                    to.cast::<u64>().write(convert::extend(*scalar, cell(0)));
                 }
                 Shape::One(kind) => {
                     let word = self.argument(memory, plan, number, *kind, cell(0), cells)?;
