@@ -1,7 +1,7 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|interpreter|foreign|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
@@ -10,9 +10,9 @@
 mod assemble;
 mod disassemble;
 mod foreign;
-mod interpreter;
 mod lines;
 mod measure;
+mod programs;
 mod report;
 mod tools;
 mod wasm;
@@ -53,13 +53,17 @@ enum What {
     Assemble,
     /// cvm-disasm, objdump and wasm-objdump on what the assemblers made of it
     Disassemble,
-    /// cvm, gcc -O2, wasmi, Lua and Python on programs of some seconds
-    Interpreter,
     /// Calls of C: cvm, libffi, LuaJIT and Python beside C itself
     Foreign,
+    /// CVM's engines, gcc, clang, wasmtime, wasmi, Lua, LuaJIT and Python on programs of about a second
+    Programs {
+        /// Only contestants whose name contains one of these, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        contestants: Vec<String>,
+    },
     /// Everything
     All,
-    /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by `interpreter`)
+    /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by `programs`)
     #[command(hide = true)]
     Wasm {
         /// The module
@@ -154,8 +158,18 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     if matches!(arguments.what, What::Disassemble | What::All) {
         tables.push(disassemble::run(&tools, rounds)?);
     }
-    if matches!(arguments.what, What::Interpreter | What::All) {
-        tables.push(interpreter::run(&tools, rounds, &arguments.only)?);
+    let contestants = match &arguments.what {
+        What::Programs { contestants } => Some(contestants.clone()),
+        What::All => Some(Vec::new()),
+        _ => None,
+    };
+    if let Some(contestants) = contestants {
+        let choice = programs::Choice {
+            rounds,
+            only: arguments.only.clone(),
+            contestants,
+        };
+        tables.push(programs::run(&tools, &choice)?);
     }
     if matches!(arguments.what, What::Foreign | What::All) {
         tables.push(foreign::run(&tools, rounds)?);

@@ -11,7 +11,7 @@ use crate::tools::{Tools, load, machine};
 /// What was measured in one part of the benchmark.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
-    /// `assemble`, `disassemble` or `interpreter`.
+    /// `assemble`, `disassemble` or `programs`.
     pub(crate) name: &'static str,
     /// Versions and sizes, as (label, text).
     pub(crate) facts: Vec<(String, String)>,

@@ -68,6 +68,24 @@ impl Tools {
     }
 }
 
+impl Tools {
+    /// Builds the program that runs WebAssembly with wasmtime; a workspace of its own, because wasmtime takes minutes.
+    pub(crate) fn build_wasmtime(&self) -> Result<PathBuf, Error> {
+        let directory = self.bench.join("wasmtime");
+        eprintln!("building wasmtime in {}", directory.display());
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        execute(
+            Command::new(cargo)
+                .args(["build", "--release", "--manifest-path"])
+                .arg(directory.join("Cargo.toml"))
+                .arg("--target-dir")
+                .arg(directory.join("target")),
+            Output::Dropped,
+        )?;
+        Ok(directory.join("target/release/run-wasmtime"))
+    }
+}
+
 /// The version line of a program, if it is installed; a message if not.
 pub(crate) fn find(program: &str, version_flag: &str) -> Option<String> {
     let output = Command::new(program).arg(version_flag).output();

@@ -9,12 +9,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cvm_disasm::{DisassembleError, Options};
-use cvm_spec::image::Image;
 use cvm_spec::image::reader::{ReadWarning, read};
+use cvm_spec::image::{Image, MAGIC};
 
 use cli::Arguments;
 
 const USAGE: u8 = 64;
+/// Bytes that show whether a file is an image, and what it is instead.
+const HEAD: u64 = 64;
+/// The largest file that is read, in bytes: larger than any image.
+const LARGEST: u64 = 8 << 30;
 
 /// Why the program ends without having printed all.
 #[derive(Debug, thiserror::Error)]
@@ -115,12 +119,11 @@ fn disassemble(
 
 /// Reads the image and reports what is damaged in it.
 fn load(name: &Path) -> Result<Image, Failure> {
-    let mut bytes = Vec::new();
-    let found = match is_standard(name) {
-        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
-        false => fs::read(name).map(|contents| bytes = contents),
+    let bytes = match is_standard(name) {
+        true => contents(io::stdin().lock()),
+        false => File::open(name).and_then(contents),
     };
-    found.map_err(|error| Failure::Input {
+    let bytes = bytes.map_err(|error| Failure::Input {
         name: name.to_owned(),
         error,
     })?;
@@ -128,11 +131,27 @@ fn load(name: &Path) -> Result<Image, Failure> {
         name: name.to_owned(),
         error,
     })?;
-    for ReadWarning { offset, message } in &read.warnings {
-        let name = name.display();
-        complain("warning", &format!("`{name}`, byte {offset}: {message}"));
+    for warning in &read.warnings {
+        let ReadWarning {
+            code,
+            offset,
+            message,
+        } = warning;
+        let (name, code) = (name.display(), code.code());
+        let text = format!("`{name}`, byte {offset}: {message} [{code}]");
+        complain("warning", &text);
     }
     Ok(read.image)
+}
+
+/// The bytes of a file; no more than its head if that shows that it is no image, for it may be endless.
+fn contents(mut file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(HEAD).read_to_end(&mut bytes)?;
+    if bytes.starts_with(&MAGIC) {
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Writes a file as a whole or not at all; standard output, devices and pipes as they come.

@@ -149,7 +149,16 @@ fn damaged_debug_information_is_a_warning() {
     let path = file(here.path(), "a.cvm", &damaged);
     let output = run(&[&path]);
     assert_eq!(status(&output), 0);
-    assert!(text(&output.stderr).starts_with("warning: `"));
+    let message = text(&output.stderr);
+    assert!(message.starts_with("warning: `"), "{message}");
+    assert!(message.contains("[damaged-debug]"), "{message}");
+}
+
+#[test]
+fn an_endless_file_that_is_no_image_is_not_read_to_its_end() {
+    let output = run(&["/dev/zero"]);
+    assert_eq!(status(&output), 65);
+    assert!(text(&output.stderr).contains("bad-magic"));
 }
 
 #[test]

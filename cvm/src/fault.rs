@@ -5,9 +5,9 @@
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::isa::Opcode;
-use cvm_spec::pointer::Pointer;
+use cvm_spec::pointer::{Pointer, Tag};
 
-use crate::memory::{AccessKind, Violation};
+use crate::memory::{AccessKind, Memory, Violation};
 
 /// The machine's registers when the fault was raised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -168,6 +168,83 @@ impl Fault {
                 tried: violation.kind.into(),
             }),
             ..Fault::new(violation.code)
+        }
+    }
+
+    /// A fault of an instruction with one or two operands.
+    ///
+    /// The operands that this and the functions below note are values by position or role; [`crate::locate`] gives
+    /// them the names of the instruction table.
+    pub(crate) fn of_operands(code: FaultCode, x: u64, y: u64) -> Fault {
+        Fault {
+            operands: vec![("", x), ("", y)],
+            ..Fault::new(code)
+        }
+    }
+
+    /// A refused load or store at `base + offset`; `value` is what would have been stored.
+    pub(crate) fn of_access(
+        memory: &Memory,
+        (base, offset, value): (u64, u64, u64),
+        width: u64,
+        kind: AccessKind,
+    ) -> Fault {
+        let violation = memory.refusal(base, offset, width, kind);
+        let operands = vec![("base", base), ("offset", offset), ("v", value)];
+        Fault::of_violation(memory, violation, operands)
+    }
+
+    /// An access outside the local object that the operand names; `address` is the object's offset in the `l:`
+    /// segment.
+    pub(crate) fn of_object(
+        memory: &Memory,
+        (address, offset, value): (u64, u64, u64),
+        width: u64,
+        kind: AccessKind,
+    ) -> Fault {
+        let violation = Violation {
+            code: match kind {
+                AccessKind::Read => FaultCode::ReadOutsideObject,
+                AccessKind::Write => FaultCode::WriteOutsideObject,
+            },
+            pointer: Pointer::new(Tag::Local, address.wrapping_add(offset)),
+            width,
+            kind,
+        };
+        let operands = vec![("base", address), ("offset", offset), ("v", value)];
+        Fault::of_violation(memory, violation, operands)
+    }
+
+    /// A violation, with the instruction's operands.
+    pub(crate) fn of_violation(
+        memory: &Memory,
+        violation: Violation,
+        operands: Vec<(&'static str, u64)>,
+    ) -> Fault {
+        let size = memory.segment_size(violation.pointer.tag());
+        Fault {
+            operands,
+            allocations: memory.allocation(violation.pointer).into_iter().collect(),
+            ..Fault::from_violation(violation, size)
+        }
+    }
+
+    /// A refused jump or indirect call.
+    pub(crate) fn of_target(memory: &Memory, code: FaultCode, target: u64) -> Fault {
+        let pointer = Pointer(target);
+        let tried = match code {
+            FaultCode::JumpToNonText | FaultCode::JumpToNonLand => Tried::Jump,
+            _ => Tried::Call,
+        };
+        Fault {
+            access: Some(RefusedAccess {
+                pointer,
+                width: 0,
+                segment_size: memory.segment_size(pointer.tag()),
+                tried,
+            }),
+            operands: vec![("target", target)],
+            ..Fault::new(code)
         }
     }
 

@@ -47,6 +47,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(all(feature = "jit", target_arch = "x86_64", unix)),
+    allow(dead_code, reason = "what only the compiler uses")
+)]
+
 #[cfg(all(feature = "ffi", not(all(target_os = "linux", target_arch = "x86_64"))))]
 compile_error!(
     "the feature `ffi` needs Linux on x86-64; build cvm without it: --no-default-features --features cli"
@@ -61,4 +66,11 @@ pub mod memory;
 pub mod report;
 pub mod verify;
 
+mod bulk;
 mod interp;
+#[cfg(all(feature = "jit", target_arch = "x86_64", unix))]
+mod jit;
+#[cfg(not(all(feature = "jit", target_arch = "x86_64", unix)))]
+#[path = "jit/absent.rs"]
+mod jit;
+mod locate;

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
-use crate::interp::context::ImportTarget;
-use crate::interp::run::{Run, Stacks};
+use crate::interp::CodeOptions;
+use crate::interp::run::{Ended, Run, Stacks};
+use crate::jit::tier::Tier;
+use crate::jit::{self, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::verify::Module;
 
@@ -50,6 +53,9 @@ pub enum Exit {
     Exited(u8),
     /// The output was closed by its reader; the program was ended quietly.
     BrokenPipe,
+    /// The program ended without a fault, but what it had written could not be handed on; this says why. The program
+    /// could not see it: its output was still in a buffer when it ended.
+    OutputFailed(String),
     /// The program did something wrong.
     Fault(Box<Fault>),
 }
@@ -61,6 +67,7 @@ impl Exit {
             Exit::Returned(results) => results.first().map_or(0, |cell| *cell as u8),
             Exit::Exited(status) => *status,
             Exit::BrokenPipe => 0,
+            Exit::OutputFailed(_) => 74,
             Exit::Fault(fault) => fault.exit_status(),
         }
     }
@@ -72,6 +79,56 @@ impl Exit {
             _ => None,
         }
     }
+}
+
+/// What executes a program. Results do not depend on it, only speed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Begins in the interpreter, and compiles what is hot while it runs.
+    #[default]
+    Auto,
+    /// The interpreter.
+    Interpreter,
+    /// The compiler: the whole module becomes machine code before it runs.
+    Jit,
+}
+
+impl Engine {
+    /// Whether this build has this engine for this computer.
+    pub fn is_available(self) -> bool {
+        self != Engine::Jit || crate::jit::IS_PRESENT
+    }
+}
+
+/// When [`Engine::Auto`] compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiering {
+    /// So many calls of a function, or rounds of a loop, make it hot.
+    pub threshold: u32,
+    /// The program waits for the compiler, so that what is hot runs compiled at once. For tests: it makes runs
+    /// repeatable, not fast.
+    pub waits: bool,
+}
+
+impl Default for Tiering {
+    /// 3,000 calls or rounds, without waiting.
+    fn default() -> Tiering {
+        Tiering {
+            threshold: 3_000,
+            waits: false,
+        }
+    }
+}
+
+/// What the compiler made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compilation {
+    /// How many functions.
+    pub functions: usize,
+    /// Bytes of machine code.
+    pub bytes: usize,
+    /// How long it took.
+    pub time: Duration,
 }
 
 /// Why a module cannot be made a machine.
@@ -133,6 +190,9 @@ pub enum MachineError {
     /// The host has not enough memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The compiler failed, or is not there.
+    #[error("{0}")]
+    Compiler(String),
     /// The image is not a program, or has no such export.
     #[error("{0}")]
     NoEntry(String),
@@ -143,10 +203,10 @@ pub enum MachineError {
 pub struct InterruptHandle(pub(crate) Arc<std::sync::atomic::AtomicBool>);
 
 impl InterruptHandle {
-    /// The run ends with the fault `interrupted` at its next call or loop end. Works if [`Machine`] was made
-    /// interruptible.
+    /// The run that is going on ends with the fault `interrupted` at its next call or loop end, or, if none is, the
+    /// next one at its first. Runs after that are not interrupted.
     pub fn interrupt(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -155,15 +215,19 @@ impl InterruptHandle {
 /// A machine runs on one thread at a time; make one for each thread from the same module.
 #[derive(Debug)]
 pub struct Machine {
+    /// Everything foreign, with a grant. Dropped before memory and module, which it refers to.
+    #[cfg(feature = "ffi")]
+    foreign: Option<Box<crate::ffi::Foreign>>,
     module: Arc<Module>,
     host: Host,
     limits: Limits,
     memory: Memory,
     imports: Vec<ImportTarget>,
     stacks: Stacks,
-    /// Everything foreign, with a grant. Dropped before memory and module, which it refers to.
-    #[cfg(feature = "ffi")]
-    foreign: Option<Box<crate::ffi::Foreign>>,
+    engine: Engine,
+    native_stack: Option<NativeStack>,
+    tier: Option<Tier>,
+    tiering: Tiering,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
     initialised: bool,
@@ -197,6 +261,10 @@ impl Machine {
             memory,
             imports,
             stacks: Stacks::new(limits.call_stack)?,
+            engine: Engine::default(),
+            native_stack: None,
+            tier: None,
+            tiering: Tiering::default(),
             fuel: limits.fuel,
             interrupt: None,
             initialised: false,
@@ -206,22 +274,35 @@ impl Machine {
         })
     }
 
+    /// Chooses the engine of later runs; before that it is [`Engine::Auto`].
+    pub fn set_engine(&mut self, engine: Engine) {
+        self.engine = engine;
+    }
+
+    /// Chooses when [`Engine::Auto`] compiles in later runs.
+    pub fn set_tiering(&mut self, tiering: Tiering) {
+        self.tiering = tiering;
+        self.tier = None;
+    }
+
     /// A handle that ends a run from another thread. Asking for it makes later runs look for interrupts, which costs
     /// a little at every call and loop.
     pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        // Later runs use other code, with counters of its own.
+        self.tier = None;
         InterruptHandle(Arc::clone(self.interrupt.get_or_insert_default()))
     }
 
     /// Runs the program from its entry; its initialisers, if it has any, run first.
     ///
     /// # Errors
-    /// If the image is not a program.
+    /// If the image is not a program, or cannot be compiled for [`Engine::Jit`].
     pub fn run(&mut self) -> Result<Exit, MachineError> {
         let entry = self.module.image().entry;
         let entry = entry.and_then(|offset| self.module.image().function_starting_at(offset));
         match entry {
             Some(function) => {
-                let exit = self.run_function(function, &[]);
+                let exit = self.run_function(function, &[])?;
                 Ok(self.with_leaks(exit))
             }
             None => Err(MachineError::NoEntry(
@@ -233,7 +314,8 @@ impl Machine {
     /// Runs an exported function with these arguments, a cell each. Memory keeps its contents from call to call.
     ///
     /// # Errors
-    /// If there is no such export, or it takes another number of arguments.
+    /// If there is no such export, it takes another number of arguments, or the image cannot be compiled for
+    /// [`Engine::Jit`].
     pub fn call(&mut self, export: &str, args: &[u64]) -> Result<Exit, MachineError> {
         let image = self.module.image();
         let found = image
@@ -260,30 +342,113 @@ impl Machine {
             .unwrap_or_default()
             .args;
         if args.len() != usize::from(wanted) {
+            let noun = if wanted == 1 { "argument" } else { "arguments" };
             return Err(MachineError::NoEntry(format!(
-                "`{export}` takes {wanted} arguments, {} were given",
+                "`{export}` takes {wanted} {noun}, {} given",
                 args.len()
             )));
         }
-        Ok(self.run_function(function, args))
+        self.run_function(function, args)
     }
 
-    fn run_function(&mut self, function: u32, args: &[u64]) -> Exit {
+    fn run_function(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         if !self.initialised {
             self.initialised = true;
             let module = Arc::clone(&self.module);
             for initialiser in &module.image().initialisers {
-                match self.run_one(*initialiser, &[]) {
+                match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
-                    exit => return exit,
+                    exit => return Ok(exit),
                 }
             }
         }
         self.run_one(function, args)
     }
 
-    fn run_one(&mut self, function: u32, args: &[u64]) -> Exit {
-        let ended = Run {
+    fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
+        // A host function that panicked left its callers' frames behind.
+        self.memory.pop_locals_to(0);
+        let ended = match self.engine_of_run() {
+            Engine::Jit => self.run_compiled(function, args)?,
+            Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
+            Engine::Interpreter => self.interpret(function, args, false),
+        };
+        if let Some(fuel) = &mut self.fuel {
+            *fuel = ended.fuel;
+        }
+        if let (Some(FaultCode::Interrupted), Some(flag)) =
+            (ended.exit.fault_code(), &self.interrupt)
+        {
+            flag.store(false, Ordering::Relaxed);
+        }
+        Ok(match self.host.flush() {
+            Err(stop) if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) => {
+                not_flushed(stop)
+            }
+            _ => ended.exit,
+        })
+    }
+
+    /// The engine: a machine with foreign access runs in the interpreter.
+    fn engine_of_run(&self) -> Engine {
+        #[cfg(feature = "ffi")]
+        if self.foreign.is_some() {
+            return Engine::Interpreter;
+        }
+        self.engine
+    }
+
+    /// What is compiled into the code besides the program.
+    fn code_options(&self) -> CodeOptions {
+        CodeOptions {
+            metered: self.fuel.is_some(),
+            polled: self.limits.timeout.is_some() || self.interrupt.is_some(),
+            counted: false,
+        }
+    }
+
+    fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {
+        let code = self
+            .module
+            .native_code(self.code_options())
+            .map_err(|error| MachineError::Compiler(error.to_string()))?;
+        let stack = match &mut self.native_stack {
+            Some(stack) => stack,
+            none => none.insert(jit::native_stack(self.limits.call_stack).map_err(|source| {
+                MemoryError {
+                    segment: "call stack",
+                    size: self.limits.call_stack,
+                    source,
+                }
+            })?),
+        };
+        let run = jit::run::Run {
+            module: &self.module,
+            code,
+            memory: &mut self.memory,
+            host: &mut self.host,
+            imports: &self.imports,
+            stack,
+            fuel: self.fuel,
+            timeout: self.limits.timeout,
+            interrupt: self.interrupt.clone(),
+        };
+        Ok(run.run(function, args))
+    }
+
+    fn interpret(&mut self, function: u32, args: &[u64], counted: bool) -> Ended {
+        let plain = self.code_options();
+        let options = CodeOptions { counted, ..plain };
+        let tier = counted.then(|| {
+            self.tier.get_or_insert_with(|| {
+                let counters = self.module.code(options).counters;
+                let call_stack = self.limits.call_stack;
+                Tier::new(&self.module, plain, counters, call_stack, self.tiering)
+            })
+        });
+        Run {
+            options,
+            tier,
             module: &self.module,
             memory: &mut self.memory,
             host: &mut self.host,
@@ -300,18 +465,7 @@ impl Machine {
             #[cfg(not(feature = "ffi"))]
             foreign: std::ptr::null(),
         }
-        .run(function, args);
-        if let Some(fuel) = &mut self.fuel {
-            *fuel = ended.fuel;
-        }
-        match self.host.flush() {
-            Err(HostStop::BrokenPipe)
-                if matches!(ended.exit, Exit::Returned(_) | Exit::Exited(_)) =>
-            {
-                Exit::BrokenPipe
-            }
-            _ => ended.exit,
-        }
+        .run(function, args)
     }
 
     /// With checked foreign memory: the fault of a program that ended and left C memory behind.
@@ -339,6 +493,19 @@ impl Machine {
         Some(self.limits.fuel? - self.fuel?)
     }
 
+    /// What the compiler made for this machine's runs, if it was used.
+    pub fn compilation(&self) -> Option<Compilation> {
+        if self.engine == Engine::Auto {
+            return Some(self.module.published(self.code_options()).compilation());
+        }
+        let code = self.module.compiled(self.code_options())?;
+        Some(Compilation {
+            functions: code.functions(),
+            bytes: code.size(),
+            time: code.time(),
+        })
+    }
+
     /// Adds fuel, if a limit was set.
     pub fn add_fuel(&mut self, amount: u64) {
         if let (Some(fuel), Some(limit)) = (&mut self.fuel, &mut self.limits.fuel) {
@@ -361,6 +528,17 @@ impl Machine {
     pub fn host(&mut self) -> &mut Host {
         &mut self.host
     }
+}
+
+/// How a run ended whose program did all that it should, but whose output did not get away.
+fn not_flushed(stop: HostStop) -> Exit {
+    Exit::OutputFailed(match stop {
+        HostStop::BrokenPipe => return Exit::BrokenPipe,
+        HostStop::Exit(status) => return Exit::Exited(status),
+        HostStop::Error(message) => message,
+        HostStop::Fault(code) => code.title().to_string(),
+        HostStop::Violation(violation) => violation.code.title().to_string(),
+    })
 }
 
 /// Finds what every import names.

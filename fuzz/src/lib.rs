@@ -43,6 +43,11 @@ pub const TARGETS: &[Target] = &[
         run: targets::verifier,
     },
     Target {
+        name: "engines",
+        input: Input::Image,
+        run: targets::engines,
+    },
+    Target {
         name: "disassembler",
         input: Input::Image,
         run: targets::disassembler,

@@ -1,11 +1,15 @@
 //! The targets: each takes arbitrary bytes, gives whether they were accepted, and panics if a promise is broken.
 
 use std::io;
+use std::sync::Arc;
 
+use cvm::host::Host;
+use cvm::machine::{Engine, Limits, Machine, Tiering};
 use cvm_asm::SourceFile;
 use cvm_asm::source::SourceMap;
 use cvm_disasm::{DisassembleError, Options};
 use cvm_spec::codec;
+use cvm_spec::fault::FaultCode;
 use cvm_spec::foreign::Signature;
 use cvm_spec::host::host_function;
 use cvm_spec::image::{Image, ImportKind, reader, writer};
@@ -34,6 +38,44 @@ pub fn reader(bytes: &[u8]) -> bool {
 /// The verifier takes whatever the reader accepts.
 pub fn verifier(bytes: &[u8]) -> bool {
     cvm::verify::load(bytes).is_ok()
+}
+
+/// Whatever the verifier accepts does the same on every engine.
+pub fn engines(bytes: &[u8]) -> bool {
+    let Ok(module) = cvm::verify::load(bytes) else {
+        return false;
+    };
+    let module = Arc::new(module);
+    let limits = Limits {
+        fuel: Some(20_000),
+        max_heap: 1 << 20,
+        call_stack: 64 << 10,
+        ..Limits::default()
+    };
+    let mut first = None;
+    for engine in [Engine::Interpreter, Engine::Jit, Engine::Auto] {
+        // Imports need a host, and most images that were damaged have none to name.
+        let Ok(mut machine) = Machine::new(Arc::clone(&module), Host::new(), limits) else {
+            return false;
+        };
+        machine.set_engine(engine);
+        machine.set_tiering(Tiering {
+            threshold: 2,
+            waits: true,
+        });
+        let Ok(exit) = machine.run() else {
+            return false;
+        };
+        if exit.fault_code() == Some(FaultCode::CallStackOverflow) {
+            return true;
+        }
+        let end = (exit, machine.fuel_used());
+        match &first {
+            None => first = Some(end),
+            Some(first) => assert_eq!(*first, end, "{engine:?}"),
+        }
+    }
+    true
 }
 
 /// The disassembler prints every form of whatever the reader accepts.

@@ -90,6 +90,8 @@ pub struct Run {
     pub fuel: Option<u64>,
     /// It runs without counting fuel only.
     pub is_unmetered: bool,
+    /// Whether it shows what is the interpreter's own: how many cells its frames take of the call stack.
+    pub is_interpreter_only: bool,
     /// `--timeout`.
     pub timeout: Option<Duration>,
     /// What of C is granted: nothing, or libraries by name, all if there are none.
@@ -120,6 +122,7 @@ impl Default for Run {
             dirs: Vec::new(),
             fuel: None,
             is_unmetered: false,
+            is_interpreter_only: false,
             timeout: None,
             foreign: None,
             check_foreign: false,
@@ -255,6 +258,7 @@ impl Parser {
             }
             "fuel" => self.run().fuel = Some(number(word)?),
             "unmetered" => self.run().is_unmetered = true,
+            "interpreter-only" => self.run().is_interpreter_only = true,
             "timeout" => self.run().timeout = Some(duration(word)?),
             "max-heap" => self.run().max_heap = Some(number(word)?),
             "call-stack" => self.run().call_stack = Some(number(word)?),

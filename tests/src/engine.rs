@@ -8,7 +8,7 @@ use cvm::fault::Fault;
 use cvm::ffi::ForeignGrant;
 use cvm::host::Host;
 use cvm::host::sys::{Capture, DirGrant, Stdin, Sys, SysOptions};
-use cvm::machine::{Exit, Limits, Machine, MachineError};
+use cvm::machine::{self, Exit, Limits, Machine, MachineError, Tiering};
 use cvm::report::{Problem, Reporter};
 use cvm::verify::Module;
 use tempfile::TempDir;
@@ -32,11 +32,50 @@ pub enum Engine {
     Timed,
     /// The interpreter without any limit; only used once another engine has shown that the program ends.
     Plain,
+    /// The compiler, counting fuel.
+    JitMetered,
+    /// The compiler, watching the clock.
+    JitTimed,
+    /// The compiler without any limit.
+    Jit,
+    /// The interpreter and the compiler in turns, counting fuel.
+    AutoMetered,
+    /// The interpreter and the compiler in turns.
+    Auto,
 }
 
 impl Engine {
     /// Every engine; a hang is caught by the first.
-    pub const ALL: [Engine; 3] = [Engine::Metered, Engine::Timed, Engine::Plain];
+    pub const ALL: [Engine; 8] = [
+        Engine::Metered,
+        Engine::Timed,
+        Engine::Plain,
+        Engine::JitMetered,
+        Engine::JitTimed,
+        Engine::Jit,
+        Engine::AutoMetered,
+        Engine::Auto,
+    ];
+
+    /// What executes the program.
+    fn of_machine(self) -> machine::Engine {
+        match self {
+            Engine::Metered | Engine::Timed | Engine::Plain => machine::Engine::Interpreter,
+            Engine::JitMetered | Engine::JitTimed | Engine::Jit => machine::Engine::Jit,
+            Engine::AutoMetered | Engine::Auto => machine::Engine::Auto,
+        }
+    }
+
+    fn is_metered(self) -> bool {
+        matches!(
+            self,
+            Engine::Metered | Engine::JitMetered | Engine::AutoMetered
+        )
+    }
+
+    fn is_timed(self) -> bool {
+        matches!(self, Engine::Timed | Engine::JitTimed)
+    }
 
     /// Its name in messages.
     pub const fn name(self) -> &'static str {
@@ -44,23 +83,33 @@ impl Engine {
             Engine::Metered => "interp with fuel",
             Engine::Timed => "interp with timeout",
             Engine::Plain => "interp",
+            Engine::JitMetered => "jit with fuel",
+            Engine::JitTimed => "jit with timeout",
+            Engine::Jit => "jit",
+            Engine::AutoMetered => "auto with fuel",
+            Engine::Auto => "auto",
         }
     }
 
     /// Whether it can show what a run asks for: a fuel limit needs fuel, a time limit a clock.
     pub fn suits(self, run: &Run) -> bool {
-        match self {
-            Engine::Metered => run.timeout.is_none() && !run.is_unmetered,
-            Engine::Timed => run.fuel.is_none(),
-            Engine::Plain => run.fuel.is_none() && run.timeout.is_none(),
-        }
+        let suits = match (self.is_metered(), self.is_timed()) {
+            (true, _) => run.timeout.is_none() && !run.is_unmetered,
+            (_, true) => run.fuel.is_none(),
+            _ => run.fuel.is_none() && run.timeout.is_none(),
+        };
+        let is_left_out =
+            run.is_interpreter_only && self.of_machine() != machine::Engine::Interpreter;
+        suits && !is_left_out && self.of_machine().is_available()
     }
 
     fn limits(self, run: &Run) -> Limits {
         let defaults = Limits::default();
         Limits {
-            fuel: (self == Engine::Metered).then(|| run.fuel.unwrap_or(DEFAULT_FUEL)),
-            timeout: (self == Engine::Timed).then(|| run.timeout.unwrap_or(DEFAULT_TIMEOUT)),
+            fuel: self.is_metered().then(|| run.fuel.unwrap_or(DEFAULT_FUEL)),
+            timeout: self
+                .is_timed()
+                .then(|| run.timeout.unwrap_or(DEFAULT_TIMEOUT)),
             max_heap: run.max_heap.unwrap_or(defaults.max_heap),
             call_stack: run.call_stack.unwrap_or(defaults.call_stack),
         }
@@ -131,6 +180,12 @@ pub fn run(
     }
     let mut machine = Machine::new(Arc::clone(module), host, engine.limits(run))
         .map_err(|error| message_of(&error))?;
+    machine.set_engine(engine.of_machine());
+    // Hot at the second call or round, and compiled at once: so that every place where the engines change is tried.
+    machine.set_tiering(Tiering {
+        threshold: 2,
+        waits: true,
+    });
     let exit = machine.run().map_err(|error| error.to_string())?;
     let fuel = machine.fuel_used();
     let status = exit.status();

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use cvm::fault::Fault;
 use cvm::report::{Problem, Reporter};
+use cvm_spec::image::reader::ReadWarning;
 
 use super::Failure;
 use super::arguments::Format;
@@ -42,6 +43,18 @@ impl Console {
             Format::Text => reporter.color(self.color).fault_text(fault),
             Format::Json => reporter.fault_json(fault) + "\n",
         });
+    }
+
+    /// Prints warnings about the debug information of an image.
+    pub(super) fn warnings(&self, name: &str, warnings: &[ReadWarning]) {
+        for warning in warnings {
+            self.message(&match self.format {
+                Format::Text => Reporter::new()
+                    .color(self.color)
+                    .warning_text(name, warning),
+                Format::Json => Reporter::new().warning_json(name, warning) + "\n",
+            });
+        }
     }
 
     /// Writes to standard error. When that is closed nothing can be done; the exit status still tells.

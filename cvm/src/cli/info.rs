@@ -10,7 +10,6 @@ use super::Failure;
 use super::arguments::Info;
 use super::console::Console;
 use super::input::Input;
-use super::verify::warn;
 
 /// What there is to say of an image.
 #[derive(Serialize)]
@@ -85,10 +84,7 @@ struct Permission {
 pub(super) fn info(arguments: &Info, console: &Console) -> Result<u8, Failure> {
     let input = Input::read(&arguments.file, console)?;
     let name = input.name.clone();
-    let (image, size, warnings) = input.image(console)?;
-    for warning in &warnings {
-        warn(&name, warning, console);
-    }
+    let (image, size) = input.image(console)?;
     let description = describe(name, size, &image);
     let text = match arguments.json {
         true => {

@@ -128,18 +128,17 @@ impl Input {
         }
     }
 
-    /// The image, the size of its file, and warnings about its debug information; not verified.
-    pub(super) fn image(self, console: &Console) -> Result<(Image, usize, Vec<String>), Failure> {
+    /// The image and the size of its file; not verified. Prints warnings about its debug information.
+    pub(super) fn image(self, console: &Console) -> Result<(Image, usize), Failure> {
         match self.contents {
             Contents::Assembled(image) => {
                 let size = writer::write(&image).len();
-                Ok((*image, size, Vec::new()))
+                Ok((*image, size))
             }
             Contents::Bytes(bytes) => match reader::read(&bytes) {
                 Ok(read) => {
-                    let warnings = read.warnings.iter();
-                    let warnings = warnings.map(|w| format!("at byte {}: {}", w.offset, w.message));
-                    Ok((read.image, bytes.len(), warnings.collect()))
+                    console.warnings(&self.name, &read.warnings);
+                    Ok((read.image, bytes.len()))
                 }
                 Err(error) => {
                     let error = ModuleError::Image(error);
@@ -149,19 +148,7 @@ impl Input {
         }
     }
 
-    /// Warnings about damaged debug information.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let Contents::Bytes(bytes) = &self.contents else {
-            return Vec::new();
-        };
-        let warnings = reader::read(bytes).map_or(Vec::new(), |read| read.warnings);
-        let warnings = warnings.iter();
-        warnings
-            .map(|w| format!("at byte {}: {}", w.offset, w.message))
-            .collect()
-    }
-
-    /// Verifies it. What is wrong has been reported when this fails.
+    /// Verifies it and prints warnings about its debug information. What is wrong has been reported when this fails.
     pub(super) fn verify(self, console: &Console) -> Result<Program, Failure> {
         let Input {
             name,
@@ -179,6 +166,7 @@ impl Input {
             Contents::Assembled(image) => verify((*image).clone())
                 .map_err(|error| reject(&error, &image, sources.as_ref(), console))?,
         };
+        console.warnings(&name, module.warnings());
         Ok(Program {
             module: Arc::new(module),
             sources,

@@ -10,6 +10,7 @@ mod foreign;
 mod info;
 mod input;
 mod manual;
+mod output;
 mod run;
 mod values;
 mod verify;

@@ -1,17 +1,16 @@
 //! `cvm run`.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cvm::host::Host;
 use cvm::host::sys::{Stdin, Sys, SysOptions};
-use cvm::machine::{Exit, Limits, Machine, MachineError};
+use cvm::machine::{self, Exit, Limits, Machine, MachineError};
 use cvm::report::Problem;
 use cvm_spec::pointer::Tag;
 
@@ -20,10 +19,16 @@ use super::arguments::{Engine, Format, Run};
 use super::console::{Console, output_failed};
 use super::foreign;
 use super::input::{Input, Program};
+use super::output::Output;
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
-    if arguments.engine == Engine::Jit {
+    let engine = match arguments.engine {
+        Engine::Auto => machine::Engine::Auto,
+        Engine::Jit => machine::Engine::Jit,
+        Engine::Interp => machine::Engine::Interpreter,
+    };
+    if !engine.is_available() {
         let message = "this build has no compiler: `--engine jit` is not available";
         return Err(Problem::new("usage", message)
             .hint("leave --engine out, or use `--engine interp`")
@@ -44,6 +49,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let output = Output::default();
     let mut host = Host::new();
     host.add(sys(arguments, program_args, &output)?);
+    host.add(output.clone());
     #[cfg(feature = "ffi")]
     foreign::allow(&mut host, arguments);
     let limits = limits(arguments);
@@ -52,6 +58,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
         Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
     #[cfg(feature = "ffi")]
     foreign::report_at_once(&mut machine, arguments, &program, console);
+    machine.set_engine(engine);
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,
@@ -109,54 +116,6 @@ fn sys(arguments: &Run, program_args: &[OsString], output: &Output) -> Result<Sy
     })
 }
 
-/// Remembers the first error of the program's output, which may come long after the program wrote it.
-#[derive(Clone, Default)]
-struct Output {
-    failure: Arc<Mutex<Option<io::Error>>>,
-}
-
-struct Stream {
-    file: File,
-    output: Output,
-}
-
-impl Output {
-    fn stream(&self, file: std::os::fd::BorrowedFd<'_>) -> Result<Stream, Failure> {
-        let file = file.try_clone_to_owned().map_err(|e| output_failed(&e))?;
-        Ok(Stream {
-            file: file.into(),
-            output: self.clone(),
-        })
-    }
-
-    fn take(&self) -> Option<io::Error> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.take()
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        if let Err(error) = &written
-            && !matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted
-            )
-        {
-            let failure = self.output.failure.lock();
-            let mut failure = failure.unwrap_or_else(PoisonError::into_inner);
-            let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
-            *failure = failure.take().or(copy);
-        }
-        written
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// Calls an export with numbers as arguments.
 fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Result<Exit, Failure> {
     let cell = |arg: &OsString| {
@@ -169,9 +128,11 @@ fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Resul
         })
     };
     let cells: Vec<u64> = program_args.iter().map(cell).collect::<Result<_, _>>()?;
-    machine
-        .call(name, &cells)
-        .map_err(|error| Problem::new("usage", error.to_string()).into())
+    machine.call(name, &cells).map_err(|error| {
+        Problem::new("usage", error.to_string())
+            .hint("--invoke calls functions with an `.export`; `cvm info` lists them")
+            .into()
+    })
 }
 
 /// Reports how the run ended; the exit status.
@@ -186,23 +147,25 @@ fn finish(
         console.fault(fault, program.reporter());
         return Ok(exit.status());
     }
-    let failed = output.take();
+    let failed = output.take().or_else(|| match exit {
+        Exit::OutputFailed(reason) => Some(io::Error::other(reason.clone())),
+        _ => None,
+    });
     if let Some(error) = &failed {
         console.problem(&output_failed(error));
     }
-    match (exit, &arguments.invoke) {
-        (Exit::Returned(results), Some(_)) => {
-            let lines: String = results
-                .iter()
-                .map(|cell| format!("{}\n", *cell as i64))
-                .collect();
-            console.print(lines.as_bytes())
-        }
-        _ => match (exit.status(), failed) {
-            (0, Some(error)) => Ok(output_failed(&error).exit_status),
-            (status, _) => Ok(status),
-        },
+    let mut status = exit.status();
+    if let (Exit::Returned(results), Some(_)) = (exit, &arguments.invoke) {
+        let lines: String = results
+            .iter()
+            .map(|cell| format!("{}\n", *cell as i64))
+            .collect();
+        status = console.print(lines.as_bytes())?;
     }
+    Ok(match failed {
+        Some(error) if status == 0 => output_failed(&error).exit_status,
+        _ => status,
+    })
 }
 
 fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &Console) {
@@ -211,7 +174,15 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
     console.message(&match console.format {
         Format::Text => {
             let fuel = fuel.map_or(String::new(), |fuel| format!(", {fuel} fuel"));
-            format!("stats: {elapsed:.3?}{fuel}, {heap} bytes of heap, exit status {status}\n")
+            let compiled = machine.compilation().map_or(String::new(), |compiled| {
+                format!(
+                    ", compiled {} functions to {} bytes in {:.3?}",
+                    compiled.functions, compiled.bytes, compiled.time
+                )
+            });
+            format!(
+                "stats: {elapsed:.3?}{fuel}, {heap} bytes of heap{compiled}, exit status {status}\n"
+            )
         }
         Format::Json => {
             let object = serde_json::json!({
@@ -220,6 +191,11 @@ fn print_stats(machine: &mut Machine, elapsed: Duration, status: u8, console: &C
                 "nanoseconds": elapsed.as_nanos().to_string(),
                 "fuel": fuel.map(|fuel| fuel.to_string()),
                 "heap": heap.to_string(),
+                "compiled": machine.compilation().map(|compiled| serde_json::json!({
+                    "functions": compiled.functions,
+                    "bytes": compiled.bytes,
+                    "nanoseconds": compiled.time.as_nanos().to_string(),
+                })),
                 "exit_status": status,
             });
             format!("{object}\n")

@@ -9,16 +9,11 @@ pub(super) fn verify(arguments: &Verify, console: &Console) -> Result<u8, Failur
     let mut worst = 0;
     for file in &arguments.files {
         let checked = Input::read(file, console).and_then(|input| {
-            let warnings = input.warnings();
             let name = input.name.clone();
-            let program = input.verify(console)?;
-            Ok((name, warnings, program))
+            Ok((name, input.verify(console)?))
         });
         let status = match checked {
-            Ok((name, warnings, program)) => {
-                for warning in warnings {
-                    warn(&name, &warning, console);
-                }
+            Ok((name, program)) => {
                 if !arguments.quiet && console.format == Format::Text {
                     let functions = program.module.image().functions.len();
                     let noun = if functions == 1 {
@@ -41,20 +36,4 @@ pub(super) fn verify(arguments: &Verify, console: &Console) -> Result<u8, Failur
         }
     }
     Ok(worst)
-}
-
-/// Prints a warning about a file.
-pub(super) fn warn(name: &str, warning: &str, console: &Console) {
-    console.message(&match console.format {
-        Format::Text => format!("warning: {name}: {warning}\n"),
-        Format::Json => {
-            let object = serde_json::json!({
-                "version": 1,
-                "type": "warning",
-                "file": name,
-                "message": warning,
-            });
-            format!("{object}\n")
-        }
-    });
 }

@@ -179,7 +179,7 @@ fn open(name: &str, search: &Search) -> Result<Open, ForeignError> {
         Name::Path(path) if Path::new(path).exists() => None,
         _ => given,
     };
-    let file = path.as_deref().map_or_else(|| Path::new(name), |path| path);
+    let file = path.as_deref().unwrap_or_else(|| Path::new(name));
     // SAFETY: the user granted the library, whose initialisers may do anything.
     match unsafe { Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) } {
         Ok(library) => {

@@ -3,6 +3,7 @@
 //! A [`Host`] is a set of [`HostModule`]s, each a namespace (`sys`, `plug`, …). A machine owns its host, so machines
 //! share nothing. [`sys::Sys`] is the machine's own namespace; [`Host::register`] makes a host function of a closure.
 
+pub(crate) mod call;
 pub mod sys;
 pub mod typed;
 mod watch;
@@ -156,6 +157,10 @@ impl Host {
     /// Arguments and results are cells that [`HostArg`] and [`HostResults`] convert; a first argument `&mut Memory`
     /// gives the closure access to the program's memory. A closure that returns `Result<_, HostStop>` can end the
     /// program.
+    ///
+    /// A closure that panics ends the run: the panic goes on through [`Machine::run`](crate::machine::Machine::run) to
+    /// the embedder. Who catches it there may go on with the machine; its memory is as the program left it, and fuel is
+    /// as before that run.
     ///
     /// ```
     /// use cvm::host::{Host, HostStop};

@@ -176,6 +176,79 @@ fn the_longest_grant_counts_and_names_are_whole_parts() {
 }
 
 #[test]
+fn what_is_no_file_has_errors_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    symlink("loop", directory.path().join("loop")).expect("can be made");
+    let socket = directory.path().join("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(socket).expect("can be made");
+    let grant = DirGrant::new(directory.path()).named(".");
+    let mut guest = Guest::new(SysOptions::default().dir(grant));
+    assert_eq!(guest.open("loop", READ), code(HostError::Other));
+    assert_eq!(guest.open("socket", READ), code(HostError::NotSupported));
+}
+
+#[test]
+fn pipes_in_a_directory_wait_for_their_other_end_but_no_longer_than_the_run_may_last() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let path = directory.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("can be made");
+    let grant = DirGrant::new(directory.path()).named(".");
+    let mut guest = Guest::new(SysOptions::default().dir(grant));
+
+    // From a writer that comes late, and to its end.
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            std::thread::sleep(Duration::from_millis(30));
+            fs::write(path, "late").expect("the guest reads");
+        }
+    });
+    let file = guest.open("pipe", READ) as u64;
+    assert_eq!(guest.call("read", &[file, bss(0), 9]), 4);
+    assert_eq!(guest.get(0, 4), b"late");
+    assert_eq!(guest.call("read", &[file, bss(0), 9]), 0);
+    writer.join().expect("it has written");
+    assert_eq!(
+        guest.call("seek", &[file, 0, 0]),
+        code(HostError::NotSeekable)
+    );
+    assert_eq!(guest.call("size", &[file]), code(HostError::NotSeekable));
+    assert_eq!(guest.call("close", &[file]), 0);
+
+    // To a reader that comes late, takes more than the pipe holds, and goes away.
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            std::thread::sleep(Duration::from_millis(30));
+            let mut pipe = fs::File::open(path).expect("the guest writes");
+            let mut bytes = vec![0; 3 * BSS as usize];
+            std::io::Read::read_exact(&mut pipe, &mut bytes).expect("the guest writes");
+        }
+    });
+    let file = guest.open("pipe", WRITE) as u64;
+    for _ in 0..3 {
+        assert_eq!(guest.call("write", &[file, bss(0), BSS]), BSS as i64);
+    }
+    reader.join().expect("it has read");
+    let broken = guest.call("write", &[file, bss(0), 1]);
+    assert_eq!(broken, code(HostError::BrokenPipe));
+    assert_eq!(guest.call("close", &[file]), 0);
+
+    // Alone, until the time limit.
+    let deadline = Instant::now() + Duration::from_millis(50);
+    guest.sys.start(&Watch::new(Some(deadline), None));
+    let timeout = |result| matches!(result, Err(HostStop::Fault(FaultCode::Timeout)));
+    let file = guest.open("pipe", READ) as u64;
+    assert!(timeout(guest.try_call("read", &[file, bss(0), 9])));
+    assert_eq!(guest.call("close", &[file]), 0);
+    let deadline = Instant::now() + Duration::from_millis(50);
+    guest.sys.start(&Watch::new(Some(deadline), None));
+    guest.put(0, b"pipe");
+    assert!(timeout(guest.try_call("open", &[bss(0), 4, WRITE])));
+}
+
+#[test]
 fn sixty_four_files_are_open_at_most() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     fs::write(directory.path().join("file"), "hello").expect("can be written");

@@ -9,13 +9,16 @@ use std::time::Instant;
 use cvm_spec::fault::FaultCode;
 
 use crate::fault::Fault;
-use crate::host::{Host, HostStop};
+use crate::host::Host;
+use crate::host::call::ImportTarget;
+use crate::jit::tier::Tier;
 use crate::machine::Exit;
-use crate::memory::{Memory, Violation};
+use crate::memory::Memory;
 use crate::verify::Module;
 
 use super::Code;
 use super::foreign::Foreign;
+use super::handover::Left;
 use super::op::{Op, Slots};
 use super::translate::Land;
 
@@ -39,27 +42,6 @@ pub(crate) struct Callee {
     pub(crate) type_number: u32,
 }
 
-/// An import that was resolved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ImportTarget {
-    /// Index in [`Host::modules`].
-    pub(crate) module: usize,
-    /// The function's number in it.
-    pub(crate) number: u32,
-    pub(crate) args: u16,
-    pub(crate) results: u16,
-}
-
-impl ImportTarget {
-    /// Of imports that are called in another way.
-    pub(crate) const NONE: ImportTarget = ImportTarget {
-        module: usize::MAX,
-        number: 0,
-        args: 0,
-        results: 0,
-    };
-}
-
 /// Why the handlers stopped.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -67,6 +49,8 @@ pub(crate) enum Stop {
     Returned,
     /// The run ends.
     Exit(Exit),
+    /// Compiled code was left.
+    Compiled(Left),
     /// A fault at this op, to be completed with registers and backtrace.
     Fault { fault: Box<Fault>, op: *const Op },
 }
@@ -96,6 +80,10 @@ pub(crate) struct Context {
     pub(crate) memory: *mut Memory,
     pub(crate) host: *mut Host,
     pub(crate) imports: *const ImportTarget,
+    /// Counters of calls and rounds, if the code counts.
+    pub(crate) counters: *mut u32,
+    /// What is done when one reaches 0, if the code counts.
+    pub(crate) tier: *mut Tier,
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) stop: Stop,
@@ -148,50 +136,5 @@ impl Context {
             Some(deadline) if Instant::now() >= deadline => Some(FaultCode::Timeout),
             _ => None,
         }
-    }
-
-    /// The fault of a violation, not yet located.
-    pub(crate) fn fault_of(&self, violation: Violation) -> Fault {
-        // SAFETY: memory is the machine's own and no handler holds a reference into it here.
-        let memory = unsafe { &*self.memory };
-        let size = memory.segment_size(violation.pointer.tag());
-        let mut fault = Fault::from_violation(violation, size);
-        #[cfg(feature = "ffi")]
-        fault
-            .allocations
-            .extend(memory.allocation(violation.pointer));
-        fault
-    }
-
-    /// Turns what a host function said into a stop. `args` are the call's first arguments.
-    pub(crate) fn stop_for_host(
-        &mut self,
-        import: u32,
-        stopped: HostStop,
-        op: *const Op,
-        args: &[u64],
-    ) {
-        let mut fault = match stopped {
-            HostStop::Exit(status) => {
-                self.stop = Stop::Exit(Exit::Exited(status));
-                return;
-            }
-            HostStop::BrokenPipe => {
-                self.stop = Stop::Exit(Exit::BrokenPipe);
-                return;
-            }
-            HostStop::Violation(violation) => self.fault_of(violation),
-            HostStop::Error(message) => Fault {
-                message: Some(message),
-                ..Fault::new(FaultCode::HostFault)
-            },
-            HostStop::Fault(code) => Fault::new(code),
-        };
-        fault.import = Some(import);
-        fault.operands = args.iter().map(|value| ("", *value)).collect();
-        self.stop = Stop::Fault {
-            fault: Box::new(fault),
-            op,
-        };
     }
 }

@@ -16,6 +16,7 @@ use super::handlers::list;
 use super::op::{Op, Slots};
 use crate::fault::{Fault, RefusedAccess, Tried};
 use crate::ffi::{Cause, Engine, Failure, Foreign as Calls};
+use crate::machine::Exit;
 
 pub(crate) use crate::ffi::Foreign;
 
@@ -146,7 +147,10 @@ unsafe fn failed(ip: *const Op, ctx: *mut Context, import: Option<u32>, cells: *
 
 fn fault_of(ctx: &Context, failure: Failure) -> Fault {
     let mut fault = match failure.cause {
-        Cause::Violation(violation) => ctx.fault_of(violation),
+        // SAFETY: memory is the running machine's and no reference into it is alive.
+        Cause::Violation(violation) => unsafe {
+            Fault::of_violation(&*ctx.memory, violation, Vec::new())
+        },
         Cause::Code(code) => Fault::new(code),
         Cause::Target {
             code,
@@ -236,10 +240,13 @@ unsafe fn stopped(ctx: *mut Context) -> bool {
     unsafe {
         let foreign: &Calls = &*(*ctx).foreign;
         if foreign.wants_exit() {
-            let exit = super::run::exit_of(&*ctx);
+            // A host function that panicked is no exit to report.
+            let Ok(exit) = super::run::exit_of(&mut *ctx) else {
+                return false;
+            };
             let _ = (*(*ctx).host).flush();
             libc::fflush(std::ptr::null_mut());
-            foreign.leave_at_once(&exit);
+            foreign.leave_at_once(&exit.unwrap_or(Exit::Exited(0)));
         }
         false
     }

@@ -1,7 +1,8 @@
 //! The interpreter: verified byte code is translated to a register form ([`translate`]) that handlers run
 //! ([`handlers`]), each ending in a jump to the next.
 //!
-//! [`locate`] finds out, after the fact, what a fault report needs: while a program runs nothing is recorded for it.
+//! [`crate::locate`] finds out, after the fact, what a fault report needs: while a program runs nothing is recorded
+//! for it.
 
 #![allow(unsafe_code)]
 
@@ -12,7 +13,7 @@ pub(crate) mod foreign;
 #[path = "no_foreign.rs"]
 pub(crate) mod foreign;
 pub(crate) mod handlers;
-pub(crate) mod locate;
+pub(crate) mod handover;
 pub(crate) mod op;
 pub(crate) mod run;
 pub(crate) mod translate;
@@ -31,12 +32,14 @@ pub(crate) struct CodeOptions {
     pub(crate) metered: bool,
     /// Time limit and interrupt flag are looked at, at function entries and loop heads.
     pub(crate) polled: bool,
+    /// Calls and rounds of loops are counted, to find out what is hot. Only the interpreter's code does.
+    pub(crate) counted: bool,
 }
 
 impl CodeOptions {
-    /// A number below 4.
+    /// A number below 8, below 4 for code that does not count.
     pub(crate) fn index(self) -> usize {
-        usize::from(self.metered) | usize::from(self.polled) << 1
+        usize::from(self.metered) | usize::from(self.polled) << 1 | usize::from(self.counted) << 2
     }
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct Code {
     pub(crate) callees: Vec<Callee>,
     /// Ascending by text offset.
     pub(crate) lands: Vec<Land>,
+    /// How many counters it uses, those of the functions first.
+    pub(crate) counters: usize,
     /// Where the outermost function returns to.
     pub(crate) finish: *const Op,
 }

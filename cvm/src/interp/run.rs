@@ -2,19 +2,30 @@
 
 #![allow(unsafe_code)]
 
+use std::any::Any;
+use std::mem;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cvm_spec::codec::{Operand, decode};
+use cvm_spec::image::Image;
+use cvm_spec::isa::Opcode;
+
+use crate::fault::{Callee, Frame};
+use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::jit::tier::Tier;
+use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
-use super::context::{Context, ImportTarget, ShadowFrame, Site, Stop};
+use super::context::{Context, ShadowFrame, Site, Stop};
 use super::foreign::Foreign;
 use super::handlers::list;
-use super::locate::locate;
+use super::handover::Left;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
@@ -55,6 +66,9 @@ impl Stacks {
 
 /// What a run needs besides the code.
 pub(crate) struct Run<'m> {
+    pub(crate) options: CodeOptions,
+    /// For code that counts.
+    pub(crate) tier: Option<&'m mut Tier>,
     pub(crate) module: &'m Module,
     pub(crate) memory: &'m mut Memory,
     pub(crate) host: &'m mut Host,
@@ -75,10 +89,7 @@ pub(crate) struct Ended {
 impl Run<'_> {
     /// Runs a function with arguments, of which there are as many as its type says, to its end.
     pub(crate) fn run(self, function: u32, args: &[u64]) -> Ended {
-        let options = CodeOptions {
-            metered: self.fuel.is_some(),
-            polled: self.timeout.is_some() || self.interrupt.is_some(),
-        };
+        let options = self.options;
         let code: &Code = self.module.code(options);
         let image = self.module.image();
         let record = &image.functions[function as usize];
@@ -99,6 +110,11 @@ impl Run<'_> {
         self.host.start(&watch);
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
+        let mut tier = self.tier;
+        let counters = tier.as_mut().map_or(std::ptr::null_mut(), |tier| {
+            tier.start();
+            tier.counters()
+        });
         let mut context = Context {
             cells_end: cells.wrapping_add(self.stacks.count),
             shadow,
@@ -112,6 +128,8 @@ impl Run<'_> {
             memory: self.memory,
             host: self.host,
             imports: self.imports.as_ptr(),
+            counters,
+            tier: tier.map_or(std::ptr::null_mut(), |tier| tier),
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
@@ -165,11 +183,13 @@ impl Run<'_> {
                     }
                 }
             }
-            let exit = match (*ctx).stop {
-                Stop::Returned => {
-                    Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
+            let exit = match exit_of(&mut *ctx) {
+                Ok(Some(exit)) => exit,
+                Ok(None) => Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect()),
+                Err(panic) => {
+                    (*(*ctx).memory).pop_locals_to(csp);
+                    resume_unwind(panic)
                 }
-                _ => exit_of(&*ctx),
             };
             (*(*ctx).memory).pop_locals_to(csp);
             Ended {
@@ -180,30 +200,97 @@ impl Run<'_> {
     }
 }
 
-/// How a run that was stopped ends. A fault is located with the stacks as they are.
+/// How a run ends whose handlers stopped, or wait for C; `None` if its function returned. A fault is located with the
+/// stacks as they are, once: afterwards the context keeps the exit.
+///
+/// # Errors
+/// The panic of a host function, which has to go on.
 ///
 /// # Safety
-/// The context is that of a run whose handlers stopped, or wait for C.
-pub(super) unsafe fn exit_of(ctx: &Context) -> Exit {
+/// The context's pointers are those of a run that is not over.
+pub(super) unsafe fn exit_of(ctx: &mut Context) -> Result<Option<Exit>, Box<dyn Any + Send>> {
     // SAFETY: module, code, memory and shadow stack are the run's, which is not over.
     unsafe {
-        match &ctx.stop {
-            Stop::Returned => Exit::Returned(Vec::new()),
-            Stop::Exit(exit) => exit.clone(),
-            Stop::Fault { fault, op } => {
-                let count = ctx.shadow.offset_from(ctx.shadow_base) as usize;
-                let frames = std::slice::from_raw_parts(ctx.shadow_base, count);
-                let top = (*ctx.memory).csp();
-                let fault = (**fault).clone();
-                Exit::Fault(Box::new(locate(
-                    &*ctx.module,
-                    &*ctx.code,
-                    fault,
-                    *op,
-                    top,
-                    frames,
-                )))
+        let image = (*ctx.module).image();
+        let code = &*ctx.code;
+        let count = ctx.shadow.offset_from(ctx.shadow_base) as usize;
+        let frames = std::slice::from_raw_parts(ctx.shadow_base, count);
+        let exit = match mem::replace(&mut ctx.stop, Stop::Returned) {
+            Stop::Returned => return Ok(None),
+            Stop::Exit(exit) | Stop::Compiled(Left::Exit(exit)) => exit,
+            Stop::Compiled(Left::Panic(panic)) => return Err(panic),
+            Stop::Compiled(Left::Fault { fault, mut place }) => {
+                callers(image, code, frames, &mut place);
+                Exit::Fault(Box::new(locate(image, *fault, place)))
             }
+            Stop::Fault { fault, op } => {
+                let mut place = Place {
+                    ip: code.text_offset(op),
+                    csp: (*ctx.memory).csp(),
+                    callers: Vec::new(),
+                    targets: Vec::new(),
+                };
+                callers(image, code, frames, &mut place);
+                Exit::Fault(Box::new(locate(image, *fault, place)))
+            }
+        };
+        ctx.stop = Stop::Exit(exit.clone());
+        Ok(Some(exit))
+    }
+}
+
+/// Adds the frames that shadow frames return to, innermost first. The outermost shadow frame returns to the host.
+///
+/// # Safety
+/// The shadow frames are those of a run that is not over.
+unsafe fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame], place: &mut Place) {
+    let callers = shadow.get(1..).unwrap_or(&[]);
+    let is_sentinel = |frame: Option<&ShadowFrame>| frame.is_some_and(|f| f.ip == code.finish);
+    for (number, frame) in callers.iter().enumerate().rev() {
+        // The op before the one returned to belongs to the call instruction.
+        let Some(ip) = code.text_offset(frame.ip.wrapping_sub(1)) else {
+            continue;
+        };
+        let Some(function) = image.function_at(ip) else {
+            continue;
+        };
+        if is_sentinel(Some(frame)) {
+            continue;
         }
+        // A frame below a sentinel called C, which called back.
+        let foreign = match is_sentinel(callers.get(number + 1)) {
+            // SAFETY: the frame is one of the run's.
+            true => unsafe { callee(image, ip, frame, &mut place.targets) },
+            false => None,
+        };
+        place.callers.push(Frame {
+            function,
+            ip,
+            foreign,
+        });
+    }
+}
+
+/// The C function that the instruction at `ip` called.
+///
+/// # Safety
+/// The frame is that of the call, which is still going on.
+unsafe fn callee(
+    image: &Image,
+    ip: u32,
+    frame: &ShadowFrame,
+    targets: &mut Vec<u64>,
+) -> Option<Callee> {
+    let (instruction, _) = decode(&image.text, ip as usize).ok()?;
+    match (instruction.opcode, instruction.operand) {
+        (Opcode::CallX, Operand::Index(import)) => Some(Callee::Import(import)),
+        (Opcode::CallXi, _) => {
+            // SAFETY: the frame returns behind a call through a pointer and its data cell; that call is still going on,
+            // so the slot holds the pointer.
+            let target = unsafe { *frame.fp.add(usize::from((*frame.ip.sub(2)).b)) };
+            targets.push(target);
+            Some(Callee::Symbol(targets.len() as u32 - 1))
+        }
+        _ => None,
     }
 }

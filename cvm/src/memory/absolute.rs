@@ -66,8 +66,7 @@ impl Memory {
         let address = (base & OFFSET_MASK).wrapping_add(offset);
         let is_possible = self.absolute.is_granted
             && base >> 61 == Tag::Absolute as u64
-            && address >= NULL_PAGE
-            && address < USER_LIMIT
+            && (NULL_PAGE..USER_LIMIT).contains(&address)
             && width <= USER_LIMIT - address;
         if !is_possible {
             return Err(self.violation(base, offset, width, kind));

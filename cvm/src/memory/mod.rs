@@ -20,6 +20,7 @@ mod region;
 #[cfg(test)]
 mod tests;
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -40,7 +41,8 @@ pub enum AccessKind {
 }
 
 /// A refused access: the guest's fault, not yet located in the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{}: {} bytes at {pointer}", code.title(), width)]
 pub struct Violation {
     /// Which fault it is.
     pub code: FaultCode,
@@ -106,6 +108,20 @@ impl Descriptor {
     }
 }
 
+/// Words behind the descriptors that belong to the engine that runs.
+pub(crate) const ENGINE_WORDS: usize = 48;
+/// Where they begin, in bytes from the first descriptor.
+pub(crate) const TABLE_ENGINE_OFFSET: usize = offset_of!(Table, engine);
+
+/// The segment descriptor table, and words of the running engine right behind it, so that compiled code reaches both
+/// with one pointer.
+#[derive(Debug)]
+#[repr(C)]
+struct Table {
+    descriptors: [Descriptor; 8],
+    engine: [u64; ENGINE_WORDS],
+}
+
 /// Sizes of a machine's memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
@@ -120,7 +136,7 @@ pub(crate) struct Sizes {
 pub struct Memory {
     /// The segment descriptor table, allocated on its own so that an engine's pointer to it stays valid when the
     /// memory moves. Made by `Box::into_raw`.
-    table: NonNull<[Descriptor; 8]>,
+    table: NonNull<Table>,
     local_capacity: u64,
     heap_largest: u64,
     data: Arc<[u8]>,
@@ -176,7 +192,11 @@ impl Memory {
         heap.commit(image.heap_first)
             .map_err(error("heap", image.heap_first))?;
 
-        let mut table = Box::new([Descriptor::EMPTY; 8]);
+        let mut whole = Box::new(Table {
+            descriptors: [Descriptor::EMPTY; 8],
+            engine: [0; ENGINE_WORDS],
+        });
+        let table = &mut whole.descriptors;
         table[Tag::Text as usize].size = image.text.len() as u64;
         table[Tag::Data as usize] =
             Descriptor::new(data.as_ptr().cast_mut(), data.len() as u64, true, false);
@@ -184,7 +204,7 @@ impl Memory {
         table[Tag::Local as usize] = Descriptor::new(local.base(), 0, true, true);
         table[Tag::Heap as usize] = Descriptor::new(heap.base(), image.heap_first, true, true);
         Ok(Memory {
-            table: NonNull::from(Box::leak(table)),
+            table: NonNull::from(Box::leak(whole)),
             local_capacity: sizes.local,
             heap_largest: largest,
             data,
@@ -195,7 +215,7 @@ impl Memory {
         })
     }
 
-    /// The descriptor table, for engines.
+    /// The descriptor table, for engines; [`ENGINE_WORDS`] of theirs follow at [`TABLE_ENGINE_OFFSET`].
     pub(crate) fn table(&self) -> *mut Descriptor {
         self.table.as_ptr().cast()
     }
@@ -204,13 +224,13 @@ impl Memory {
     fn descriptor(&self, tag: Tag) -> &Descriptor {
         // SAFETY: the table is valid for 8 entries as long as self lives; engines change it only while they run, when
         // no such reference is alive.
-        unsafe { &(*self.table.as_ptr())[tag as usize] }
+        unsafe { &(&(*self.table.as_ptr()).descriptors)[tag as usize] }
     }
 
     #[inline(always)]
     fn descriptor_mut(&mut self, tag: Tag) -> &mut Descriptor {
         // SAFETY: as above, and the borrow of self is exclusive.
-        unsafe { &mut (*self.table.as_ptr())[tag as usize] }
+        unsafe { &mut (&mut (*self.table.as_ptr()).descriptors)[tag as usize] }
     }
 
     /// Size in bytes of a segment now. For `l:` this is csp.
@@ -221,6 +241,11 @@ impl Memory {
     /// The constants that `d:` shows.
     pub fn data(&self) -> &[u8] {
         &self.data
+    }
+
+    /// Bytes that the addressable call stack can have.
+    pub(crate) fn local_capacity(&self) -> u64 {
+        self.local_capacity
     }
 
     /// csp: bytes of the addressable call stack in use.

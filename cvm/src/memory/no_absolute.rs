@@ -1,6 +1,9 @@
 //! Absolute addresses in a build without foreign access: nothing is granted.
 
+use cvm_spec::pointer::Pointer;
+
 use super::{AccessKind, Memory, Violation};
+use crate::fault::Allocation;
 
 /// Nothing to keep.
 #[derive(Debug, Default)]
@@ -10,6 +13,11 @@ impl Memory {
     /// Whether absolute addresses can be used.
     pub(crate) fn grants_absolute(&self) -> bool {
         false
+    }
+
+    /// No block of C memory is known.
+    pub(crate) fn allocation(&self, _: Pointer) -> Option<Allocation> {
+        None
     }
 
     /// What the table refused is refused.

@@ -3,7 +3,7 @@
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::host::HostError;
-use cvm_spec::image::reader::ReadCode;
+use cvm_spec::image::reader::{ReadCode, WarningCode};
 
 use super::problem::PROBLEMS;
 use crate::verify::Rule;
@@ -13,7 +13,7 @@ use crate::verify::Rule;
 pub struct Explanation {
     /// The code.
     pub code: &'static str,
-    /// What kind of code it is: `fault`, `verifier rule`, `image rule`, `error`, `host function error`.
+    /// What kind of code it is: `fault`, `verifier rule`, `image rule`, `image warning`, `error`, `host function error`.
     pub kind: &'static str,
     /// Exit status of `cvm run`, if it ends a run.
     pub exit_status: Option<u8>,
@@ -51,6 +51,14 @@ pub fn explanations() -> Vec<Explanation> {
         text: code.explanation(),
         hint: None,
     });
+    let warnings = WarningCode::ALL.iter().map(|code| Explanation {
+        code: code.code(),
+        kind: "image warning",
+        exit_status: None,
+        title: code.rule(),
+        text: code.explanation(),
+        hint: None,
+    });
     let problems = PROBLEMS.iter().map(|problem| Explanation {
         code: problem.code,
         kind: "error",
@@ -70,6 +78,7 @@ pub fn explanations() -> Vec<Explanation> {
     faults
         .chain(rules)
         .chain(reader)
+        .chain(warnings)
         .chain(problems)
         .chain(host)
         .collect()
@@ -106,6 +115,7 @@ mod tests {
             "write-to-data",
             "stack-underflow",
             "bad-magic",
+            "dangling-debug",
             "not-permitted",
             "no-space",
         ] {

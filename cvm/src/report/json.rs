@@ -1,5 +1,6 @@
 //! Reports as JSON: one line, 64-bit values as decimal strings (`spec/fault-json.md`).
 
+use cvm_spec::image::reader::ReadWarning;
 use serde::Serialize;
 
 use super::Reporter;
@@ -166,6 +167,17 @@ struct ProblemObject<'a> {
     hints: &'a [String],
 }
 
+#[derive(Serialize)]
+struct WarningObject<'a> {
+    version: u32,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    message: &'a str,
+    file: &'a str,
+    file_offset: String,
+}
+
 fn source(place: &Place, reporter: Option<&Reporter<'_>>) -> SourceObject {
     SourceObject {
         file: place.file.clone(),
@@ -320,6 +332,17 @@ pub(super) fn problem(reporter: &Reporter<'_>, problem: &Problem, names: Names<'
         import: problem.import.and_then(|import| names.import(import)),
         details,
         hints: &problem.hints,
+    })
+}
+
+pub(super) fn warning(file: &str, warning: &ReadWarning) -> String {
+    line(&WarningObject {
+        version: VERSION,
+        kind: "warning",
+        code: warning.code.code(),
+        message: &warning.message,
+        file,
+        file_offset: warning.offset.to_string(),
     })
 }
 

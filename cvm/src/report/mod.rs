@@ -26,6 +26,7 @@ mod text;
 mod tests;
 
 use cvm_spec::image::Image;
+use cvm_spec::image::reader::ReadWarning;
 
 use crate::fault::Fault;
 use facts::Facts;
@@ -104,6 +105,16 @@ impl<'a> Reporter<'a> {
     /// An error as one line of JSON without the line break.
     pub fn problem_json(&self, problem: &Problem) -> String {
         self.with_names(|names| json::problem(self, problem, names))
+    }
+
+    /// A warning about the debug information of the image in a file, as text of two lines, ending with a line break.
+    pub fn warning_text(&self, file: &str, warning: &ReadWarning) -> String {
+        text::warning(self, file, warning)
+    }
+
+    /// The same as one line of JSON without the line break.
+    pub fn warning_json(&self, file: &str, warning: &ReadWarning) -> String {
+        json::warning(file, warning)
     }
 
     fn with_names<T>(&self, make: impl FnOnce(Names<'_>) -> T) -> T {

@@ -102,7 +102,7 @@ pub const PROBLEMS: &[ProblemCode] = &[
     ProblemCode {
         code: "output-failed",
         exit_status: 74,
-        explanation: "Writing the program's output failed, for example because the disk is full. A reader that closed its end of a pipe is no failure.",
+        explanation: "Writing the program's output failed, for example because the disk is full: at the end, when the program could not see it, or earlier, and the program ended with status 0 all the same. A reader that closed its end of a pipe is no failure.",
     },
 ];
 
@@ -259,6 +259,8 @@ impl From<&MachineError> for Problem {
             MachineError::Memory(error) => Problem::new("no-memory", error.to_string()).hint(
                 "the heap is limited by --max-heap, the call stack by --call-stack",
             ),
+            MachineError::Compiler(message) => Problem::new("no-memory", message.clone())
+                .hint("run it with `--engine interp`"),
             MachineError::NoEntry(message) => Problem::new("no-entry", message),
         }
     }

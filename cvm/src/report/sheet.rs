@@ -19,6 +19,7 @@ pub(super) struct Sheet {
 }
 
 const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const BLUE: Style = AnsiColor::Blue.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
@@ -40,7 +41,8 @@ impl Sheet {
 
     /// `fault: what happened [code]`.
     pub(super) fn title(&mut self, kind: &str, title: &str, code: &str) {
-        self.push(RED, kind);
+        let style = if kind == "warning" { YELLOW } else { RED };
+        self.push(style, kind);
         self.push(BOLD, &format!(": {title} [{code}]"));
         self.text.push('\n');
     }

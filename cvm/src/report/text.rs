@@ -1,6 +1,7 @@
 //! Reports as text (`spec/machine.md`, "Fault reports").
 
 use cvm_spec::fault::FaultCode;
+use cvm_spec::image::reader::ReadWarning;
 
 use super::Reporter;
 use super::escape::escaped;
@@ -242,5 +243,14 @@ pub(super) fn problem(reporter: &Reporter<'_>, problem: &Problem, names: Names<'
     for hint in &problem.hints {
         sheet.row("hint", &escaped(hint));
     }
+    sheet.finish()
+}
+
+pub(super) fn warning(reporter: &Reporter<'_>, file: &str, warning: &ReadWarning) -> String {
+    let mut sheet = Sheet::new(reporter);
+    let message = escaped(&warning.message);
+    sheet.title("warning", &message, warning.code.code());
+    let (offset, file) = (warning.offset, escaped(file));
+    sheet.row("at byte", &format!("{offset} ({offset:#x}) of `{file}`"));
     sheet.finish()
 }

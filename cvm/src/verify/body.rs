@@ -73,6 +73,12 @@ impl<'a> Body<'a> {
         self.next_offset(number).checked_add_signed(distance)
     }
 
+    /// Number of the instruction that a jump distance of instruction `number` leads to.
+    pub(crate) fn target(&self, number: usize, distance: i32) -> Option<usize> {
+        self.target_offset(number, distance)
+            .and_then(|offset| self.at(offset))
+    }
+
     /// Calls `each` with the distance of every jump of instruction `number`.
     pub(crate) fn for_each_distance<E>(
         &self,

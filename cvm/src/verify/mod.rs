@@ -15,9 +15,11 @@
 //! image reader; [`verify`] checks it again, because an image need not come from a file. Each instruction is visited
 //! a fixed number of times, so the time is linear in the image's size.
 
+pub(crate) mod blocks;
 pub(crate) mod body;
 pub(crate) mod flow;
 pub(crate) mod frame;
+mod objects;
 mod operands;
 mod rules;
 
@@ -27,11 +29,14 @@ use cvm_spec::image::reader::{Read, ReadError, ReadWarning};
 use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
-use crate::interp::Code;
+use crate::interp::{Code, CodeOptions};
+use crate::jit::tier::Published;
+use crate::jit::{CompileError, NativeCode};
 use body::Body;
 use flow::Depths;
 use frame::Frame;
 
+pub use objects::Object;
 pub use rules::Rule;
 
 /// A verified image. Its existence is the proof of verification.
@@ -42,7 +47,9 @@ pub struct Module {
     image: Image,
     data: Arc<[u8]>,
     warnings: Vec<ReadWarning>,
-    code: [OnceLock<Code>; 4],
+    code: [OnceLock<Code>; 8],
+    native: [OnceLock<Result<NativeCode, CompileError>>; 4],
+    published: [OnceLock<Arc<Published>>; 4],
 }
 
 impl Module {
@@ -62,8 +69,27 @@ impl Module {
     }
 
     /// The interpreter's form of the code, translated at first use.
-    pub(crate) fn code(&self, options: crate::interp::CodeOptions) -> &Code {
+    pub(crate) fn code(&self, options: CodeOptions) -> &Code {
         self.code[options.index()].get_or_init(|| Code::translate(&self.image, options))
+    }
+
+    /// Machine code, compiled at first use.
+    pub(crate) fn native_code(&self, options: CodeOptions) -> Result<&NativeCode, &CompileError> {
+        self.native[options.index()]
+            .get_or_init(|| NativeCode::compile(&self.image, options))
+            .as_ref()
+    }
+
+    /// What was compiled of it for runs that begin in the interpreter.
+    pub(crate) fn published(&self, options: CodeOptions) -> Arc<Published> {
+        let published = self.published[options.index()]
+            .get_or_init(|| Arc::new(Published::new(self.image.functions.len(), options)));
+        Arc::clone(published)
+    }
+
+    /// Machine code, if it was compiled.
+    pub(crate) fn compiled(&self, options: CodeOptions) -> Option<&NativeCode> {
+        self.native[options.index()].get()?.as_ref().ok()
     }
 
     /// Name of a function: its symbol, else `function N`.
@@ -153,6 +179,8 @@ fn verify_read(read: Read) -> Result<Module, ModuleError> {
         image,
         data,
         warnings,
-        code: [const { OnceLock::new() }; 4],
+        code: [const { OnceLock::new() }; 8],
+        native: [const { OnceLock::new() }; 4],
+        published: [const { OnceLock::new() }; 4],
     })
 }

@@ -186,6 +186,18 @@ fn limits_end_an_endless_loop() {
         .exits(137)
         .says("[timeout]")
         .says("loop.cvma:");
+    for (limit, code) in [
+        ("--fuel 1000", "out-of-fuel"),
+        ("--timeout 100ms", "timeout"),
+    ] {
+        let line = format!("run {limit} --fault-format json loop.cvma");
+        let json = bench.cvm(&line).exits(137).json();
+        assert_eq!(json["code"], code);
+        assert_eq!(json["class"], "limit reached");
+        assert_eq!(json["exit_status"], 137);
+        assert_eq!(json["source"]["line"], 9);
+        assert_eq!(json["instruction"]["function"], "main");
+    }
 }
 
 #[test]

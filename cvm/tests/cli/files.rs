@@ -1,5 +1,8 @@
 //! Files that are missing, of another kind, damaged or rejected.
 
+use cvm_asm::{SourceFile, assemble};
+use cvm_spec::image::{RawSection, SectionKind, writer};
+
 use super::support::Bench;
 
 #[test]
@@ -60,6 +63,40 @@ fn files_of_another_kind_get_65_and_a_hint() {
         .json();
     assert_eq!(json["code"], "bad-magic");
     assert_eq!(json["file_offset"], "0");
+}
+
+#[test]
+fn damaged_debug_information_is_a_warning_and_the_program_runs() {
+    let source = SourceFile {
+        name: "x.cvma".into(),
+        text: b".entry main\n.func main () -> 1\n push 3\n ret\n.end\n".to_vec(),
+    };
+    let image = assemble(&[source], &Default::default()).image;
+    let mut image = image.expect("the source is right");
+    image.raw.push(RawSection {
+        kind: SectionKind::Lines as u32,
+        bytes: vec![0; 13],
+    });
+    let bytes = writer::write(&image);
+    let offset = bytes.len() - 13;
+    let bench = Bench::with("x.cvm", bytes);
+    let text = format!(
+        "warning: 13 bytes are no whole number of lines records; the lines section is ignored [damaged-debug]\n  \
+         at byte      {offset} ({offset:#x}) of `x.cvm`\n"
+    );
+    for (command, status) in [("run", 3), ("verify", 0), ("info", 0)] {
+        let run = bench.cvm(&format!("{command} x.cvm")).exits(status);
+        assert_eq!(run.stderr, text, "{command}");
+    }
+    for (command, status) in [("run", 3), ("verify", 0)] {
+        let line = format!("{command} --fault-format json x.cvm");
+        let json = bench.cvm(&line).exits(status).json();
+        assert_eq!(json["type"], "warning");
+        assert_eq!(json["code"], "damaged-debug");
+        assert_eq!(json["file"], "x.cvm");
+        assert_eq!(json["file_offset"], offset.to_string());
+    }
+    bench.cvm("explain damaged-debug").exits(0);
 }
 
 #[test]

@@ -137,6 +137,29 @@ fn a_full_disk_is_reported() {
         .says("[output-failed]");
 }
 
+/// Writes `hello`, and ends with this status.
+fn hello_with_status(status: u8) -> String {
+    format!(
+        ".entry main\n.host sys.write (3) -> 1\n.data\ntext: .ascii \"hello\"\n.text\n.func main () -> 1\n \
+         push 1\n push d:text\n push 5\n call sys.write\n drop\n push {status}\n ret\n.end\n"
+    )
+}
+
+#[test]
+fn output_that_is_lost_at_the_end_is_no_success_of_any_status() {
+    let bench = Bench::new();
+    for status in [0, 3] {
+        bench.file("hello.cvma", hello_with_status(status));
+        let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let mut command = bench.command("run hello.cvma");
+        outcome(command.stdout(full))
+            .exits(74)
+            .says("[output-failed]");
+    }
+}
+
 #[test]
 fn output_is_complete_after_a_fault() {
     let bench = Bench::with("echo.cvma", ECHO);
@@ -161,6 +184,23 @@ fn a_time_limit_ends_a_wait_for_input() {
     let stdin = child.stdin.take();
     let output = child.wait_with_output().expect("cvm ends");
     drop(stdin);
+    assert_eq!(output.status.code(), Some(137));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("[timeout]"), "{stderr}");
+}
+
+#[test]
+fn a_time_limit_ends_a_wait_for_a_reader() {
+    let bench = Bench::with("yes.cvma", YES);
+    let mut command = bench.command("run --timeout 200ms yes.cvma");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let start = Instant::now();
+    let mut child = command.spawn().expect("cvm starts");
+    // Nothing is read from the pipe, and it stays open.
+    let stdout = child.stdout.take();
+    let output = child.wait_with_output().expect("cvm ends");
+    drop(stdout);
     assert_eq!(output.status.code(), Some(137));
     assert!(start.elapsed() < Duration::from_secs(10));
     let stderr = String::from_utf8_lossy(&output.stderr);

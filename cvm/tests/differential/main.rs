@@ -1,4 +1,4 @@
-//! Random programs run on the engine and on a second, plain implementation; everything observable must agree.
+//! Random programs run on every engine and on a second, plain implementation; everything observable must agree.
 //!
 //! `CVM_DIFFERENTIAL_PROGRAMS` sets how many (2,000 by default), `CVM_DIFFERENTIAL_SEED` the first seed, which a
 //! failure prints.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvm::host::Host;
-use cvm::machine::{Exit, Limits, Machine};
+use cvm::machine::{Engine, Exit, Limits, Machine, Tiering};
 use cvm::verify::verify;
 use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{Pointer, Tag};
@@ -31,7 +31,7 @@ fn setting(name: &str, default: u64) -> u64 {
 fn outcome(exit: Exit) -> Outcome {
     match exit {
         Exit::Returned(results) => Outcome::Returned(results),
-        Exit::Exited(_) | Exit::BrokenPipe => Outcome::Halted,
+        Exit::Exited(_) | Exit::BrokenPipe | Exit::OutputFailed(_) => Outcome::Halted,
         Exit::Fault(fault) => Outcome::Fault {
             code: fault.code,
             ip: fault.registers.ip,
@@ -53,7 +53,7 @@ fn shorten(mut outcome: Outcome) -> Outcome {
 }
 
 #[test]
-fn the_engine_agrees_with_the_reference() {
+fn the_engines_agree_with_the_reference() {
     let programs = setting("CVM_DIFFERENTIAL_PROGRAMS", 2_000);
     let first = setting("CVM_DIFFERENTIAL_SEED", 1);
     let (mut returned, mut faulted) = (0, 0);
@@ -86,13 +86,23 @@ fn the_engine_agrees_with_the_reference() {
             let timeout = Some(Duration::from_secs(60));
             ways.extend([limits, Limits { timeout, ..limits }]);
         }
-        for limits in ways {
+        let engines = [Engine::Interpreter, Engine::Jit, Engine::Auto].into_iter();
+        let engines = engines.filter(|engine| engine.is_available());
+        for (engine, limits) in
+            engines.flat_map(|engine| ways.iter().map(move |way| (engine, *way)))
+        {
             let what = format!(
-                "seed {seed}, fuel {:?}, timeout {:?}",
+                "seed {seed}, {engine:?}, fuel {:?}, timeout {:?}",
                 limits.fuel, limits.timeout
             );
             let mut machine = Machine::new(Arc::clone(&module), Host::new(), limits)
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
+            machine.set_engine(engine);
+            // Some programs change engines at once, some later.
+            machine.set_tiering(Tiering {
+                threshold: 1 + (seed % 4) as u32,
+                waits: true,
+            });
             let found = shorten(outcome(machine.run().expect("it has an entry")));
             assert_eq!(found, expected, "{what}: how the run ended");
             if limits.fuel.is_some() {

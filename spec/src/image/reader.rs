@@ -19,7 +19,7 @@ mod record;
 mod relocations;
 mod types;
 
-pub use codes::ReadCode;
+pub use codes::{ReadCode, WarningCode};
 
 use layout::Layout;
 use names::Pool;
@@ -38,6 +38,8 @@ pub struct Read {
 /// Something that is wrong with an image's debug information.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadWarning {
+    /// What kind of damage it is.
+    pub code: WarningCode,
     /// Byte offset in the file.
     pub offset: u64,
     /// What is damaged and what is ignored because of it.

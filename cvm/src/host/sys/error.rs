@@ -41,6 +41,7 @@ impl From<io::Error> for Stop {
 }
 
 /// System error numbers of Linux that have no kind of their own.
+const ENXIO: i32 = 6;
 const EBADF: i32 = 9;
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
@@ -48,6 +49,8 @@ const EMFILE: i32 = 24;
 /// The code of a system error.
 pub(super) fn host_error(error: &io::Error) -> HostError {
     match error.raw_os_error() {
+        // A socket cannot be opened, nor the device file of a device that is not there.
+        Some(ENXIO) => return HostError::NotSupported,
         Some(EBADF) => return HostError::BadFile,
         Some(ENFILE | EMFILE) => return HostError::TooManyFiles,
         _ => {}

@@ -10,6 +10,8 @@ use cvm_spec::host::HostError;
 use thiserror::Error;
 
 use super::error::{Stop, host_error};
+use super::wait;
+use crate::host::Watch;
 
 /// Most files that a program has open.
 const OPEN_MAX: usize = 64;
@@ -208,6 +210,8 @@ struct Open {
     file: File,
     reads: bool,
     writes: bool,
+    /// No regular file: reading and writing may have to wait.
+    waits: bool,
 }
 
 /// The open files, by number less [`FIRST`].
@@ -224,7 +228,13 @@ impl Files {
         open.ok_or_else(|| HostError::BadFile.into())
     }
 
-    pub(super) fn open(&mut self, grants: &Grants, path: &str, flags: u64) -> Result<u64, Stop> {
+    pub(super) fn open(
+        &mut self,
+        grants: &Grants,
+        path: &str,
+        flags: u64,
+        watch: &Watch,
+    ) -> Result<u64, Stop> {
         let flags = Flags::new(flags)?;
         let (granted, rest) = grants.find(path)?;
         if granted.read_only && flags.writes() {
@@ -235,14 +245,16 @@ impl Files {
         if index >= OPEN_MAX {
             return Err(HostError::TooManyFiles.into());
         }
-        let file = granted.dir.open_with(rest, &flags.options())?;
-        if file.metadata()?.is_dir() {
+        let file = wait::open(&granted.dir, &rest, flags.options(), watch)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
             return Err(HostError::IsDirectory.into());
         }
         let open = Some(Open {
             file,
             reads: flags.has(Flags::READ),
             writes: flags.writes(),
+            waits: !metadata.is_file(),
         });
         match self.0.get_mut(index) {
             Some(slot) => *slot = open,
@@ -265,10 +277,18 @@ impl Files {
         }
     }
 
+    /// Whether reading it may have to wait.
+    pub(super) fn waits(&mut self, number: u64) -> bool {
+        self.get(number).is_ok_and(|open| open.waits)
+    }
+
     /// Writes as much as the system takes; less than all only before an error.
-    pub(super) fn write(&mut self, number: u64, bytes: &[u8]) -> Result<u64, Stop> {
+    pub(super) fn write(&mut self, number: u64, bytes: &[u8], watch: &Watch) -> Result<u64, Stop> {
         self.writable(number)?;
-        let file = &mut self.get(number)?.file;
+        let Open { file, waits, .. } = self.get(number)?;
+        if *waits {
+            return wait::write(file, bytes, watch);
+        }
         let mut written = 0;
         while written < bytes.len() {
             match file.write(&bytes[written..]) {
@@ -283,10 +303,18 @@ impl Files {
     }
 
     /// Reads what is there; 0 at the end.
-    pub(super) fn read(&mut self, number: u64, bytes: &mut [u8]) -> Result<u64, Stop> {
+    pub(super) fn read(
+        &mut self,
+        number: u64,
+        bytes: &mut [u8],
+        watch: &Watch,
+    ) -> Result<u64, Stop> {
         let open = self.get(number)?;
         if !open.reads {
             return Err(HostError::BadFile.into());
+        }
+        if open.waits {
+            return wait::read(&mut open.file, bytes, watch);
         }
         loop {
             match open.file.read(bytes) {

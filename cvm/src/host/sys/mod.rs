@@ -12,6 +12,7 @@
 mod error;
 mod files;
 mod streams;
+mod wait;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -253,7 +254,7 @@ fn write(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop>
             0 => Err(HostError::BadFile.into()),
             1 => sys.streams.stdout.write(chunk),
             2 => sys.streams.stderr.write(chunk),
-            _ => sys.files.write(file, chunk),
+            _ => sys.files.write(file, chunk, &sys.watch),
         };
         match result {
             Ok(count) => written += count,
@@ -277,14 +278,19 @@ fn read(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> 
     match file {
         0 => sys.streams.read_stdin(bytes, &sys.watch),
         1 | 2 => Err(HostError::BadFile.into()),
-        _ => sys.files.read(file, bytes),
+        _ => {
+            if sys.files.waits(file) {
+                sys.streams.stdout.flush()?;
+            }
+            sys.files.read(file, bytes, &sys.watch)
+        }
     }
 }
 
 fn open(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [path, length, flags] = arguments(cells)?;
     let path = files::guest_path(memory.read(path, length)?)?;
-    sys.files.open(&sys.grants, path, flags)
+    sys.files.open(&sys.grants, path, flags, &sys.watch)
 }
 
 fn close(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {

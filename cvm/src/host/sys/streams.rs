@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, LineWriter, Read, Write};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 
 use super::error::{Stop, host_error};
+use super::wait::wait;
 use crate::host::{HostStop, Watch};
 
 /// Bytes of the buffers for input and output.
@@ -86,28 +85,12 @@ impl Streams {
     }
 }
 
-/// Waits until the process's standard input has something to read or is at its end.
+/// Waits until the process's standard input has something to read or is at its end. Without limits the read itself
+/// does that.
 fn wait_for_stdin(watch: &Watch) -> Result<(), Stop> {
-    if watch.is_unlimited() {
-        return Ok(());
-    }
-    let stdin = io::stdin();
-    loop {
-        watch.check()?;
-        let patience = watch.patience().map(timespec);
-        let stdin = stdin.as_fd();
-        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-    }
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
+    match watch.is_unlimited() {
+        true => Ok(()),
+        false => wait(io::stdin(), PollFlags::IN, watch),
     }
 }
 

@@ -178,12 +178,12 @@ handlers! {
         let target = slot!(fp, (*ip).a);
         let pointer = Pointer(target);
         if pointer.tag() != Tag::Text {
-            return refuse_target(ip, ctx, FaultCode::JumpToNonText, target, None);
+            return refuse_target(ip, ctx, FaultCode::JumpToNonText, target);
         }
         let lands = &*(*ctx).lands;
         match lands.binary_search_by_key(&pointer.offset(), |land| u64::from(land.text)) {
             Ok(found) if lands[found].function == (*ip).c => goto(lands[found].op, fp, shadow, table, ctx),
-            _ => refuse_target(ip, ctx, FaultCode::JumpToNonLand, target, None),
+            _ => refuse_target(ip, ctx, FaultCode::JumpToNonLand, target),
         }
     }
 

@@ -6,7 +6,8 @@ use cvm_spec::pointer::{Pointer, Tag};
 
 use super::fault::{raise_code, refuse_target};
 use super::{handlers, slot};
-use crate::fault::Fault;
+use crate::host;
+use crate::host::call::Stopped;
 use crate::interp::context::{Context, ShadowFrame, Stop};
 use crate::interp::op::{Op, Slots, goto, stop};
 use crate::machine::Exit;
@@ -71,7 +72,7 @@ pub(super) unsafe fn refuse_call(
     target: u64,
 ) -> crate::interp::op::Flow {
     // SAFETY: ctx is the running machine's context.
-    unsafe { refuse_target(ip, ctx, code, target, None) }
+    unsafe { refuse_target(ip, ctx, code, target) }
 }
 
 handlers! {
@@ -220,41 +221,19 @@ unsafe fn import(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
     unsafe {
         let index = (*ip).c;
         let target = *(*ctx).imports.add(index as usize);
-        let count = usize::from(target.args.max(target.results));
-        let cells = std::slice::from_raw_parts_mut(fp.add((*ip).a as usize), count);
-        let noted = [0, 1, 2].map(|n| {
-            if n < usize::from(target.args) {
-                cells[n]
-            } else {
-                0
-            }
-        });
-        let host = &mut *(*ctx).host;
-        let Some(module) = host.modules.get_mut(target.module) else {
-            let fault = Fault {
-                import: Some(index),
-                ..Fault::new(FaultCode::ImportNotAvailable)
-            };
-            super::fault::note(ip, ctx, fault);
-            return false;
-        };
+        let cells = std::slice::from_raw_parts_mut(fp.add((*ip).a as usize), target.cells());
         if !(*ctx).foreign.is_null() {
             crate::interp::foreign::before_host(ctx);
         }
-        let result = module.call(target.number, &mut *(*ctx).memory, cells);
+        let (host, memory) = (&mut *(*ctx).host, &mut *(*ctx).memory);
+        let result = host::call::call(host, memory, (index, target), cells);
         // A host function may take long: look at the clock at the next poll.
         (*ctx).polls = 1;
         match result {
-            Ok(()) => true,
-            Err(stopped) => {
-                (*ctx).stop_for_host(
-                    index,
-                    stopped,
-                    ip,
-                    &noted[..usize::from(target.args).min(3)],
-                );
-                false
-            }
+            Ok(()) => return true,
+            Err(Stopped::Exit(exit)) => (*ctx).stop = Stop::Exit(exit),
+            Err(Stopped::Fault(fault)) => (*ctx).stop = Stop::Fault { fault, op: ip },
         }
+        false
     }
 }

@@ -1,15 +1,13 @@
 //! How handlers report a fault: out of line and with scalars only, so that the common path stays short and keeps its
 //! tail call.
 //!
-//! The operands noted here are values by position; [`crate::interp::locate`] names them from the instruction table.
+//! The operands noted here are values by position; [`crate::locate`] names them from the instruction table.
 
 use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::Pointer;
 
-use crate::fault::{Fault, RefusedAccess, Tried};
+use crate::fault::Fault;
 use crate::interp::context::{Context, Stop};
 use crate::interp::op::{Flow, Op, stop};
-use crate::memory::Violation;
 
 /// Notes a fault as the reason to stop; the machine adds registers and backtrace.
 #[cold]
@@ -43,32 +41,8 @@ pub(crate) unsafe fn raise_code(
     x: u64,
     y: u64,
 ) -> Flow {
-    let fault = Fault {
-        operands: vec![("", x), ("", y)],
-        ..Fault::new(code)
-    };
     // SAFETY: ctx is the running machine's context.
-    unsafe { raise(ip, ctx, fault) }
-}
-
-/// Notes the fault of a violation.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn note_violation(
-    ip: *const Op,
-    ctx: *mut Context,
-    violation: Violation,
-    operands: Vec<(&'static str, u64)>,
-) {
-    // SAFETY: ctx and its memory belong to the running machine.
-    let fault = unsafe {
-        Fault {
-            operands,
-            ..(*ctx).fault_of(violation)
-        }
-    };
-    // SAFETY: ctx is the running machine's context.
-    unsafe { note(ip, ctx, fault) }
+    unsafe { raise(ip, ctx, Fault::of_operands(code, x, y)) }
 }
 
 /// Stops with the fault of a refused jump or indirect call.
@@ -79,26 +53,10 @@ pub(crate) unsafe fn refuse_target(
     ctx: *mut Context,
     code: FaultCode,
     target: u64,
-    types: Option<[(u16, u16, u32); 2]>,
 ) -> Flow {
-    let pointer = Pointer(target);
-    let tried = match code {
-        FaultCode::JumpToNonText | FaultCode::JumpToNonLand => Tried::Jump,
-        _ => Tried::Call,
-    };
     // SAFETY: ctx and its memory belong to the running machine.
-    let segment_size = unsafe { (*(*ctx).memory).segment_size(pointer.tag()) };
-    let fault = Fault {
-        access: Some(RefusedAccess {
-            pointer,
-            width: 0,
-            segment_size,
-            tried,
-        }),
-        operands: vec![("target", target)],
-        types,
-        ..Fault::new(code)
-    };
-    // SAFETY: ctx is the running machine's context.
-    unsafe { raise(ip, ctx, fault) }
+    unsafe {
+        let fault = Fault::of_target(&*(*ctx).memory, code, target);
+        raise(ip, ctx, fault)
+    }
 }

@@ -6,17 +6,17 @@
 //! counts elements of the access's width. Stores name the value behind: `r` a slot, `i` a 16-bit
 //! immediate.
 
-use std::cmp::Ordering;
-
 use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{OFFSET_MASK, Tag};
 
 use super::absolute::{load_beyond, store_beyond};
-use super::fault::{note, note_violation, raise_code};
+use super::fault::raise_code;
 use super::refuse::{Form, Shape, refuse};
 use super::{handlers, slot};
+use crate::bulk;
 use crate::fault::Fault;
-use crate::interp::op::goto;
+use crate::interp::context::{Context, Stop};
+use crate::interp::op::{Op, goto};
 use crate::memory::Descriptor;
 
 /// The descriptor of a pointer's tag and the access's offset in the segment.
@@ -343,11 +343,7 @@ handlers! {
 
     /// a = the host address of the c bytes that the pointer in b names.
     fn ptr_to_host(ip, fp, shadow, table, ctx) {
-        let (pointer, length) = (slot!(fp, (*ip).b), slot!(fp, (*ip).c));
-        if !(*(*ctx).memory).grants_absolute() {
-            return raise_code(ip, ctx, FaultCode::AbsoluteAccess, pointer, length);
-        }
-        match super::memory::to_host(ip, ctx, pointer, length) {
+        match super::memory::to_host(ip, ctx, slot!(fp, (*ip).b), slot!(fp, (*ip).c)) {
             Some(host) => {
                 slot!(fp, (*ip).a) = host;
                 goto(ip.add(1), fp, shadow, table, ctx)
@@ -367,24 +363,16 @@ handlers! {
     }
 }
 
+/// The host address of a range, or the fault noted.
 #[inline(never)]
-unsafe fn to_host(
-    ip: *const crate::interp::op::Op,
-    ctx: *mut crate::interp::context::Context,
-    pointer: u64,
-    length: u64,
-) -> Option<u64> {
+unsafe fn to_host(ip: *const Op, ctx: *mut Context, pointer: u64, length: u64) -> Option<u64> {
     // SAFETY: ctx and its memory belong to the running machine.
     unsafe {
-        match (*(*ctx).memory).pointer_to_host(pointer, length) {
+        let memory = &*(*ctx).memory;
+        match bulk::to_host(memory, pointer, length) {
             Ok(host) => Some(host),
-            Err(violation) => {
-                note_violation(
-                    ip,
-                    ctx,
-                    violation,
-                    vec![("pointer", pointer), ("length", length)],
-                );
+            Err(fault) => {
+                stopped(ip, ctx, fault);
                 None
             }
         }
@@ -392,122 +380,54 @@ unsafe fn to_host(
 }
 
 #[inline(never)]
-unsafe fn grow(ctx: *mut crate::interp::context::Context, pages: u64) -> u64 {
+unsafe fn grow(ctx: *mut Context, pages: u64) -> u64 {
     // SAFETY: ctx and its memory belong to the running machine; no reference into it is alive in a handler.
     unsafe { (*(*ctx).memory).heap_grow(pages) }.unwrap_or(u64::MAX)
 }
 
-/// Charges a bulk instruction by its length when fuel is counted: one unit for each 16 bytes begun.
-unsafe fn charge(
-    ip: *const crate::interp::op::Op,
-    ctx: *mut crate::interp::context::Context,
-    length: u64,
-) -> bool {
-    // SAFETY: ctx is the running machine's context.
-    unsafe {
-        if !(*ctx).metered {
-            return true;
-        }
-        let cost = length.div_ceil(16);
-        match (*ctx).fuel.checked_sub(cost) {
-            Some(left) => {
-                (*ctx).fuel = left;
-                true
-            }
-            None => {
-                note(ip, ctx, Fault::new(FaultCode::OutOfFuel));
-                false
-            }
-        }
-    }
-}
-
 type Operands = *mut u64;
 
+/// Fuel, if it is counted.
+unsafe fn fuel<'f>(ctx: *mut Context) -> bulk::Fuel<'f> {
+    // SAFETY: ctx is the running machine's context, which nothing else refers to during the instruction.
+    unsafe { (*ctx).metered.then(|| &mut (*ctx).fuel) }
+}
+
+/// Notes a fault; false, because the program stops.
+unsafe fn stopped(ip: *const Op, ctx: *mut Context, fault: Box<Fault>) -> bool {
+    // SAFETY: ctx is the running machine's context.
+    unsafe { (*ctx).stop = Stop::Fault { fault, op: ip } };
+    false
+}
+
 #[inline(never)]
-unsafe fn bulk_copy(
-    ip: *const crate::interp::op::Op,
-    ctx: *mut crate::interp::context::Context,
-    operands: Operands,
-) -> bool {
+unsafe fn bulk_copy(ip: *const Op, ctx: *mut Context, operands: Operands) -> bool {
     // SAFETY: operands are three slots of the frame; ctx and its memory belong to the running machine.
     unsafe {
-        let (to, from, length) = (*operands, *operands.add(1), *operands.add(2));
-        if !charge(ip, ctx, length) {
-            return false;
-        }
-        match (*(*ctx).memory).copy(to, from, length) {
-            Ok(()) => true,
-            Err(violation) => {
-                note_violation(
-                    ip,
-                    ctx,
-                    violation,
-                    vec![("to", to), ("from", from), ("length", length)],
-                );
-                false
-            }
-        }
+        let result = bulk::copy(&mut *(*ctx).memory, fuel(ctx), *operands.cast());
+        result.map_or_else(|fault| stopped(ip, ctx, fault), |()| true)
     }
 }
 
 #[inline(never)]
-unsafe fn bulk_fill(
-    ip: *const crate::interp::op::Op,
-    ctx: *mut crate::interp::context::Context,
-    operands: Operands,
-) -> bool {
+unsafe fn bulk_fill(ip: *const Op, ctx: *mut Context, operands: Operands) -> bool {
     // SAFETY: as in `bulk_copy`.
     unsafe {
-        let (to, byte, length) = (*operands, *operands.add(1), *operands.add(2));
-        if !charge(ip, ctx, length) {
-            return false;
-        }
-        match (*(*ctx).memory).fill(to, byte as u8, length) {
-            Ok(()) => true,
-            Err(violation) => {
-                note_violation(
-                    ip,
-                    ctx,
-                    violation,
-                    vec![("to", to), ("byte", byte), ("length", length)],
-                );
-                false
-            }
-        }
+        let result = bulk::fill(&mut *(*ctx).memory, fuel(ctx), *operands.cast());
+        result.map_or_else(|fault| stopped(ip, ctx, fault), |()| true)
     }
 }
 
 #[inline(never)]
-unsafe fn bulk_compare(
-    ip: *const crate::interp::op::Op,
-    ctx: *mut crate::interp::context::Context,
-    operands: Operands,
-) -> bool {
+unsafe fn bulk_compare(ip: *const Op, ctx: *mut Context, operands: Operands) -> bool {
     // SAFETY: as in `bulk_copy`.
     unsafe {
-        let (a, b, length) = (*operands, *operands.add(1), *operands.add(2));
-        if !charge(ip, ctx, length) {
-            return false;
-        }
-        match (*(*ctx).memory).compare(a, b, length) {
-            Ok(order) => {
-                *operands = match order {
-                    Ordering::Less => u64::MAX,
-                    Ordering::Equal => 0,
-                    Ordering::Greater => 1,
-                };
+        match bulk::compare(&*(*ctx).memory, fuel(ctx), *operands.cast()) {
+            Ok(result) => {
+                *operands = result;
                 true
             }
-            Err(violation) => {
-                note_violation(
-                    ip,
-                    ctx,
-                    violation,
-                    vec![("a", a), ("b", b), ("length", length)],
-                );
-                false
-            }
+            Err(fault) => stopped(ip, ctx, fault),
         }
     }
 }

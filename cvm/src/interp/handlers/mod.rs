@@ -19,6 +19,7 @@ pub(crate) mod foreign;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod refuse;
+pub(crate) mod tier;
 pub(crate) mod value;
 
 #[cfg(all(

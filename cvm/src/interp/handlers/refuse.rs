@@ -1,14 +1,14 @@
 //! Loads and stores that are refused: the operands are read again here, out of line, so that nothing has to be kept for
 //! this path in the common one.
 
-use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
+use cvm_spec::pointer::ShortPointer;
 
-use super::fault::note_violation;
+use super::fault::note;
 use super::slot;
+use crate::fault::Fault;
 use crate::interp::context::Context;
 use crate::interp::op::{Flow, Op, Slots, stop};
-use crate::memory::{AccessKind, Violation};
+use crate::memory::AccessKind;
 
 /// Width and direction of an access.
 #[derive(Clone, Copy)]
@@ -162,26 +162,18 @@ pub(crate) unsafe fn refuse(
     let Shape { width, kind } = shape;
     // SAFETY: ctx and its memory belong to the running machine; ip and fp are those of the handler.
     unsafe {
-        let memory = (*ctx).memory;
+        let memory = &*(*ctx).memory;
         let Operands {
             base,
             offset,
             value,
-        } = operands(ip, fp, form, width.trailing_zeros(), (*memory).csp());
-        let violation = match form {
-            Form::Or | Form::Orr => Violation {
-                code: match kind {
-                    AccessKind::Read => FaultCode::ReadOutsideObject,
-                    AccessKind::Write => FaultCode::WriteOutsideObject,
-                },
-                pointer: Pointer::new(Tag::Local, base.wrapping_add(offset)),
-                width: u64::from(width),
-                kind,
-            },
-            _ => (*memory).refusal(base, offset, u64::from(width), kind),
+        } = operands(ip, fp, form, width.trailing_zeros(), memory.csp());
+        let (noted, width) = ((base, offset, value), u64::from(width));
+        let fault = match form {
+            Form::Or | Form::Orr => Fault::of_object(memory, noted, width, kind),
+            _ => Fault::of_access(memory, noted, width, kind),
         };
-        let operands = vec![("base", base), ("offset", offset), ("v", value)];
-        note_violation(ip, ctx, violation, operands);
+        note(ip, ctx, fault);
     }
     stop()
 }

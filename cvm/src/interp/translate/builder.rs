@@ -79,9 +79,7 @@ impl Builder {
 
     /// Begins a function with this many private slots and operands; gives the cells that its frame needs.
     pub(super) fn begin_function(&mut self, slots: u32, max_depth: u32) -> u32 {
-        // At least one slot lies before the operands, so that every call moves fp up and the shadow stack, which has
-        // an entry for every cell, cannot overflow before the cells do.
-        let first = slots.max(1);
+        let first = super::first_operand_slot(slots);
         self.first_natural = first as Slot;
         self.scratch = (first + max_depth) as Slot;
         self.references.clear();

@@ -4,11 +4,12 @@
 
 use cvm_spec::codec::{Instruction, Operand};
 use cvm_spec::image::{FunctionType, Image};
-use cvm_spec::isa::{Flow, Opcode};
+use cvm_spec::isa::Opcode;
 use cvm_spec::pointer::{ShortPointer, Tag};
 
 use crate::interp::CodeOptions;
 use crate::interp::handlers::list::Id;
+use crate::verify::blocks;
 use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::{Frame, Home};
@@ -31,6 +32,8 @@ pub(super) struct Translation<'t, 'a> {
     /// (data cell, function number): places that get a function's first op, its cells in the op before.
     pub(super) calls: &'t mut Vec<(usize, u32)>,
     pub(super) lands: &'t mut Vec<(Land, usize)>,
+    /// How many counters the code uses so far.
+    pub(super) counters: &'t mut usize,
     pub(super) types: &'t mut TypeNumbers,
     /// Number of `declare` instructions before the one under translation.
     pub(super) declared: usize,
@@ -40,26 +43,18 @@ pub(super) struct Translation<'t, 'a> {
     pub(super) branches: Vec<Branch>,
 }
 
-/// What begins at an instruction.
-#[derive(Clone, Copy, Default)]
-struct Leader {
-    /// A jump, or `land`, leads here.
-    target: bool,
-    /// A jump from here or from further down leads here.
-    loop_head: bool,
-    /// A block that is charged as a whole begins here.
-    block: bool,
-}
-
 impl Translation<'_, '_> {
     /// Emits the function; gives the index of its first op and the cells that its frame needs.
     pub(super) fn run(mut self) -> (usize, u32) {
-        let leaders = self.find_leaders();
+        let leaders = blocks::leaders(self.body, self.depths);
         let cells = self
             .builder
             .begin_function(self.frame.slots, self.depths.max);
         let first_op = self.builder.ops.len();
         self.builder.at = self.body.start;
+        if self.options.counted {
+            self.builder.emit(Id::count_call, 0, 0, self.function);
+        }
         self.emit_prologue();
 
         self.op_of = vec![usize::MAX; self.body.instructions.len()];
@@ -92,8 +87,15 @@ impl Translation<'_, '_> {
                 };
                 self.lands.push((land, self.op_of[number]));
             }
+            if self.options.counted && leader.loop_head {
+                let counter = *self.counters as u32;
+                *self.counters += 1;
+                self.builder.emit(Id::count_round, 0, 0, counter);
+                self.builder.emit_data(u64::from(at), 0, self.function);
+                self.builder.last = None;
+            }
             if self.options.metered && leader.block {
-                let cost = self.block_cost(number, &leaders);
+                let cost = blocks::cost(self.body, self.depths, &leaders, number);
                 self.builder.emit(Id::charge_fuel, 0, 0, cost);
                 self.builder.last = None;
             }
@@ -117,55 +119,8 @@ impl Translation<'_, '_> {
         (first_op, cells)
     }
 
-    fn find_leaders(&self) -> Vec<Leader> {
-        let body = self.body;
-        let mut leaders = vec![Leader::default(); body.instructions.len()];
-        leaders[0].block = true;
-        for (number, (_, instruction)) in body.instructions.iter().enumerate() {
-            if self.depths.before[number] == UNREACHED {
-                continue;
-            }
-            if instruction.opcode == Opcode::Land {
-                leaders[number].target = true;
-                leaders[number].loop_head = true;
-                leaders[number].block = true;
-            }
-            let Ok(()) = body.for_each_distance(number, |distance| {
-                if let Some(target) = self.target(number, distance) {
-                    leaders[target].target = true;
-                    leaders[target].block = true;
-                    leaders[target].loop_head |= target <= number;
-                }
-                Ok::<(), std::convert::Infallible>(())
-            });
-            if instruction.opcode.flow() == Flow::Branch && number + 1 < leaders.len() {
-                leaders[number + 1].block = true;
-            }
-        }
-        leaders
-    }
-
     pub(super) fn target(&self, number: usize, distance: i32) -> Option<usize> {
-        self.body
-            .target_offset(number, distance)
-            .and_then(|offset| self.body.at(offset))
-    }
-
-    /// Fuel for the block that begins at an instruction: one unit for each of its instructions.
-    fn block_cost(&self, first: usize, leaders: &[Leader]) -> u32 {
-        let mut cost = 0;
-        for (number, leader) in leaders.iter().enumerate().skip(first) {
-            let is_next_block = number > first && leader.block;
-            if is_next_block || self.depths.before[number] == UNREACHED {
-                break;
-            }
-            cost += 1;
-            let (_, instruction) = &self.body.instructions[number];
-            if !instruction.opcode.flow().falls_through() {
-                break;
-            }
-        }
-        cost
+        self.body.target(number, distance)
     }
 
     /// Sets the frame up: room in `l:`, private locals zero, arguments with an address stored there.

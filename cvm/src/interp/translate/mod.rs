@@ -27,6 +27,13 @@ use super::{Code, CodeOptions};
 use builder::Builder;
 use function::Translation;
 
+/// The slot of the operand at position 0, behind these private slots.
+pub(crate) fn first_operand_slot(slots: u32) -> u32 {
+    // At least one slot lies before the operands, so that every call moves fp up and the shadow stack, which has an
+    // entry for every cell, cannot overflow before the cells do.
+    slots.max(1)
+}
+
 /// A `land`: where it is in the text, and its op.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Land {
@@ -65,6 +72,7 @@ impl Code {
         let mut types = TypeNumbers::default();
         let mut calls = Vec::new();
         let mut lands = Vec::new();
+        let mut counters = image.functions.len();
         let mut starts: Vec<(usize, u32)> = Vec::with_capacity(image.functions.len());
         let finish = builder.emit(Id::finish, 0, 0, 0);
         for (number, function) in image.functions.iter().enumerate() {
@@ -86,6 +94,7 @@ impl Code {
                     builder: &mut builder,
                     calls: &mut calls,
                     lands: &mut lands,
+                    counters: &mut counters,
                     types: &mut types,
                     declared: 0,
                     op_of: Vec::new(),
@@ -133,6 +142,7 @@ impl Code {
             entries,
             callees,
             lands,
+            counters,
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The reader's rules, one table: code, rule and explanation (`spec/format.md`, `cvm explain`).
+//! The reader's rules, and its warnings: code, rule and explanation (`spec/format.md`, `cvm explain`).
 
 macro_rules! rules {
-    ($($name:ident $code:literal $rule:literal $explanation:literal;)*) => {
-        /// A rule that a file must keep to be an image.
+    ($(#[doc = $doc:literal])* $rules:ident: $($name:ident $code:literal $rule:literal $explanation:literal;)*) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ReadCode { $(#[doc = $rule] $name,)* }
+        pub enum $rules { $(#[doc = $rule] $name,)* }
 
-        impl ReadCode {
-            /// All rules, in the order in which a file is read.
-            pub const ALL: &'static [ReadCode] = &[$(ReadCode::$name),*];
+        impl $rules {
+            /// All of them, in the order in which a file is read.
+            pub const ALL: &'static [$rules] = &[$($rules::$name),*];
 
             /// The stable code, a kebab-case word.
             pub const fn code(self) -> &'static str { match self { $(Self::$name => $code),* } }
@@ -21,6 +21,8 @@ macro_rules! rules {
 }
 
 rules! {
+    /// A rule that a file must keep to be an image.
+    ReadCode:
     TruncatedHeader "truncated-header" "The file holds the whole header of 48 bytes."
         "The file ends inside its header, so it is empty or was cut off while it was copied or written. Build it again, or copy it again.";
     BadMagic "bad-magic" "The file begins with the bytes 89 43 56 4D 0D 0A."
@@ -155,6 +157,15 @@ rules! {
         "Only a pointer has an addend, and it stays within its target, one past the end included.";
     NoMemoryForImage "no-memory-for-image" "The host has the memory that the image's tables take."
         "The host could not give the memory for the tables of this image, which is a small multiple of the file's size.";
+}
+
+rules! {
+    /// A rule that debug information should keep. What does not is ignored, with a warning.
+    WarningCode:
+    DamagedDebug "damaged-debug" "A debug section is a whole number of records of known kinds, and lines ascend."
+        "The symbols, lines, sources or notes section makes no sense, or was made by a newer tool. The program runs as it would without the section: reports show fewer names or places. Assemble it again to get them back.";
+    DanglingDebug "dangling-debug" "A record of a debug section refers to something that exists."
+        "A symbol, line or note refers to a function, object, instruction, source or name that the image does not have. That record is ignored, and the program runs as ever. Assemble it again to mend it.";
 }
 
 impl ReadCode {

@@ -7,7 +7,7 @@
 use super::layout::Layout;
 use super::names::Pool;
 use super::record::{self, Record, Section, allocate};
-use super::{Checked, ReadWarning};
+use super::{Checked, ReadWarning, WarningCode};
 use crate::image::{Image, Line, Note, RawSection, SectionKind, StringRef, Symbol, SymbolKind};
 use crate::pointer::{ShortPointer, Tag};
 
@@ -83,7 +83,11 @@ impl<'a> Debug<'a, '_> {
         let section = self.layout.section(kind);
         if let Some((offset, message)) = damage(section, kind) {
             let message = format!("{message}; the {} section is ignored", kind.name());
-            self.warnings.push(ReadWarning { offset, message });
+            self.warnings.push(ReadWarning {
+                code: WarningCode::DamagedDebug,
+                offset,
+                message,
+            });
             self.raw.push(RawSection {
                 kind: kind as u32,
                 bytes: record::copy(section)?,
@@ -192,6 +196,10 @@ impl Dangling {
                 "{count} entries of the {name} section refer to something that does not exist"
             ),
         };
-        Some(ReadWarning { offset, message })
+        Some(ReadWarning {
+            code: WarningCode::DanglingDebug,
+            offset,
+            message,
+        })
     }
 }

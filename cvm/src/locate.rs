@@ -1,32 +1,36 @@
 //! Where a fault happened: instruction, registers, operand names, backtrace.
 
-#![allow(unsafe_code)]
-
 use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::{Effect, Opcode};
 
 use crate::fault::{BACKTRACE_MAX, CSymbol, Callee, Fault, Frame, Registers};
-use crate::verify::Module;
 use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame as FrameShape;
 
-use super::Code;
-use super::context::ShadowFrame;
-use super::op::Op;
+/// Where an engine found a fault.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Text offset of the instruction, if it is known.
+    pub(crate) ip: Option<u32>,
+    /// csp at the fault.
+    pub(crate) csp: u64,
+    /// The frames that called the faulting one, innermost first. [`Callee::Symbol`] in them is an index in `targets`.
+    pub(crate) callers: Vec<Frame>,
+    /// Addresses of C functions that only a pointer named.
+    pub(crate) targets: Vec<u64>,
+}
 
-/// Completes a fault that was raised at `op`. `shadow` are the shadow stack's frames, outermost first.
-pub(crate) fn locate(
-    module: &Module,
-    code: &Code,
-    mut fault: Fault,
-    op: *const Op,
-    csp: u64,
-    shadow: &[ShadowFrame],
-) -> Fault {
-    let image = module.image();
-    let Some(ip) = code.text_offset(op) else {
+/// Completes a fault that an engine raised.
+pub(crate) fn locate(image: &Image, mut fault: Fault, place: Place) -> Fault {
+    let Place {
+        ip,
+        csp,
+        callers,
+        targets,
+    } = place;
+    let Some(ip) = ip else {
         return fault;
     };
     let function = image.function_at(ip).unwrap_or(0);
@@ -70,7 +74,13 @@ pub(crate) fn locate(
             fault.types = mismatch(image, &instruction.operand, &fault);
         }
     }
-    backtrace(image, code, &mut fault, function, ip, shadow);
+    let innermost = Frame {
+        function,
+        ip,
+        foreign: None,
+    };
+    backtrace(&mut fault, innermost, &callers);
+    name_symbols(&mut fault, &targets);
     fault
 }
 
@@ -220,75 +230,29 @@ fn mismatch(image: &Image, operand: &Operand<'_>, fault: &Fault) -> Option<[(u16
 }
 
 /// Fills in the frames, innermost first; of a deep stack the middle is left out.
-fn backtrace(
-    image: &Image,
-    code: &Code,
-    fault: &mut Fault,
-    function: u32,
-    ip: u32,
-    shadow: &[ShadowFrame],
-) {
-    // The outermost shadow frame returns to the host.
-    let callers = shadow.get(1..).unwrap_or(&[]);
-    let is_sentinel = |frame: Option<&ShadowFrame>| frame.is_some_and(|f| f.ip == code.finish);
-    let mut symbols = Vec::new();
-    let mut frame_of = |(number, frame): (usize, &ShadowFrame)| {
-        // The op before the one returned to belongs to the call instruction.
-        let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
-        // A frame below a sentinel called C, which called back.
-        let foreign = is_sentinel(callers.get(number + 1))
-            .then(|| callee(image, ip, frame, &mut symbols))
-            .flatten();
-        Some(Frame {
-            function: image.function_at(ip)?,
-            ip,
-            foreign,
-        })
-    };
-    let is_frame = |(_, frame): &(usize, &ShadowFrame)| frame.ip != code.finish;
-    let count = callers.iter().enumerate().filter(is_frame).count();
-    let inner_to_outer = || callers.iter().enumerate().rev().filter(is_frame);
+fn backtrace(fault: &mut Fault, innermost: Frame, callers: &[Frame]) {
+    fault.backtrace.push(innermost);
     let room = BACKTRACE_MAX - 1;
-    let mut frames = vec![Frame {
-        function,
-        ip,
-        foreign: None,
-    }];
-    if count <= room {
-        frames.extend(inner_to_outer().filter_map(&mut frame_of));
-    } else {
-        let outer = room / 4;
-        let inner = room - outer;
-        frames.extend(inner_to_outer().take(inner).filter_map(&mut frame_of));
-        fault.omitted = Some((frames.len(), (count - room) as u64));
-        frames.extend(
-            inner_to_outer()
-                .skip(count - outer)
-                .filter_map(&mut frame_of),
-        );
+    if callers.len() <= room {
+        fault.backtrace.extend(callers);
+        return;
     }
-    fault.backtrace = frames;
-    fault.symbols = symbols;
+    let outer = room / 4;
+    let inner = room - outer;
+    fault.backtrace.extend(&callers[..inner]);
+    let position = fault.backtrace.len();
+    fault.omitted = Some((position, (callers.len() - room) as u64));
+    fault.backtrace.extend(&callers[callers.len() - outer..]);
 }
 
-/// The C function that the instruction at `ip` called.
-fn callee(
-    image: &Image,
-    ip: u32,
-    frame: &ShadowFrame,
-    symbols: &mut Vec<CSymbol>,
-) -> Option<Callee> {
-    let (instruction, _) = decode(&image.text, ip as usize).ok()?;
-    match (instruction.opcode, instruction.operand) {
-        (Opcode::CallX, Operand::Index(import)) => Some(Callee::Import(import)),
-        (Opcode::CallXi, _) => {
-            // SAFETY: the frame returns behind a call through a pointer and its data cell; that call is still going on,
-            // so the slot holds the pointer.
-            let target = unsafe { *frame.fp.add(usize::from((*frame.ip.sub(2)).b)) };
-            symbols.push(symbol(target));
-            Some(Callee::Symbol(symbols.len() as u32 - 1))
+/// Finds out where the C functions of the backtrace lie that only a pointer named.
+fn name_symbols(fault: &mut Fault, targets: &[u64]) {
+    for frame in &mut fault.backtrace {
+        if let Some(Callee::Symbol(number)) = &mut frame.foreign {
+            let target = targets.get(*number as usize).copied();
+            *number = fault.symbols.len() as u32;
+            fault.symbols.push(symbol(target.unwrap_or(0)));
         }
-        _ => None,
     }
 }
 

@@ -1,0 +1,103 @@
+//! Counting calls and rounds of loops, and going on in compiled code when they are many.
+
+use super::call::pop_frame;
+use super::{handlers, slot};
+use crate::interp::context::{Context, Stop};
+use crate::interp::handover::{Entered, Hot, RunParts};
+use crate::interp::op::{Op, Slots, goto, stop};
+use crate::memory::Descriptor;
+
+/// How the interpreter goes on.
+enum Next {
+    /// With the next op.
+    Here,
+    /// At the caller's: the function has returned.
+    Return,
+    /// Not at all.
+    Stop,
+}
+
+handlers! {
+    /// Counts a call of function c with counter c.
+    fn count_call(ip, fp, shadow, table, ctx) {
+        let counter = (*ctx).counters.add((*ip).c as usize);
+        *counter = (*counter).wrapping_sub(1);
+        if *counter != 0 {
+            return goto(ip.add(1), fp, shadow, table, ctx);
+        }
+        match enter(ip, NO_HEAD, (*ip).c, fp, table, ctx) {
+            Next::Here => goto(ip.add(1), fp, shadow, table, ctx),
+            Next::Return => {
+                let shadow = pop_frame(ctx, shadow);
+                goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
+            }
+            Next::Stop => stop(),
+        }
+    }
+
+    /// Counts a round of a loop with counter c; the data cell holds the function, and the text offset of the head.
+    fn count_round(ip, fp, shadow, table, ctx) {
+        let counter = (*ctx).counters.add((*ip).c as usize);
+        *counter = (*counter).wrapping_sub(1);
+        if *counter != 0 {
+            return goto(ip.add(2), fp, shadow, table, ctx);
+        }
+        let head = (*ip.add(1)).word.number;
+        match enter(ip, head, (*ip.add(1)).c, fp, table, ctx) {
+            Next::Here => goto(ip.add(2), fp, shadow, table, ctx),
+            Next::Return => {
+                let shadow = pop_frame(ctx, shadow);
+                goto((*shadow).ip, (*shadow).fp, shadow, table, ctx)
+            }
+            Next::Stop => stop(),
+        }
+    }
+}
+
+/// In place of a loop head's text offset: it is the function's start.
+const NO_HEAD: u64 = u64::MAX;
+
+/// Goes on in compiled code, if there is any. Takes and gives numbers only, so that the handlers keep nothing in memory
+/// and their calls of the next one stay jumps.
+#[cold]
+#[inline(never)]
+unsafe fn enter(
+    ip: *const Op,
+    head: u64,
+    function: u32,
+    fp: Slots,
+    table: *mut Descriptor,
+    ctx: *mut Context,
+) -> Next {
+    let head = u32::try_from(head).ok();
+    let hot = Hot { function, head };
+    // SAFETY: ctx and table are the running machine's; code that counts runs with a tier. The frame at fp has its
+    // arguments, or at a loop head everything, in its slots.
+    unsafe {
+        let parts = RunParts {
+            table,
+            memory: (*ctx).memory,
+            host: (*ctx).host,
+            imports: (*ctx).imports,
+            metered: (*ctx).metered,
+            deadline: (*ctx).deadline,
+            interrupt: (*ctx).interrupt.clone(),
+            fuel: (*ctx).fuel,
+            polls: (*ctx).polls,
+        };
+        let cells: *mut u64 = &raw mut slot!(fp, 0);
+        match (*(*ctx).tier).enter(hot, (*ip).c as usize, parts, cells) {
+            Entered::NotYet => Next::Here,
+            Entered::Returned { fuel, polls } => {
+                (*ctx).fuel = fuel;
+                (*ctx).polls = polls;
+                Next::Return
+            }
+            Entered::Left { left, fuel } => {
+                (*ctx).fuel = fuel;
+                (*ctx).stop = Stop::Compiled(left);
+                Next::Stop
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Stands in for the compiler where there is none: on other processors and systems, and without the feature `jit`.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use cvm_spec::image::Image;
+use thiserror::Error;
+
+use crate::host::Host;
+use crate::host::call::ImportTarget;
+use crate::interp::CodeOptions;
+use crate::memory::Memory;
+use crate::verify::Module;
+
+/// There is no compiler.
+pub(crate) const IS_PRESENT: bool = false;
+
+/// Why a module could not be compiled.
+#[derive(Debug, Error)]
+#[error("this build has no compiler for this computer")]
+pub(crate) struct CompileError;
+
+/// Machine code, which cannot exist.
+#[derive(Debug)]
+pub(crate) struct NativeCode(Infallible);
+
+impl NativeCode {
+    /// Always fails.
+    pub(crate) fn compile(_: &Image, _: CodeOptions) -> Result<NativeCode, CompileError> {
+        Err(CompileError)
+    }
+
+    /// How many functions were compiled.
+    pub(crate) fn functions(&self) -> usize {
+        match self.0 {}
+    }
+
+    /// How long compilation took.
+    pub(crate) fn time(&self) -> Duration {
+        match self.0 {}
+    }
+
+    /// Bytes of machine code.
+    pub(crate) fn size(&self) -> usize {
+        match self.0 {}
+    }
+}
+
+/// The stack of compiled code.
+#[derive(Debug)]
+pub(crate) struct NativeStack;
+
+/// Always fails.
+pub(crate) fn native_stack(_: u64) -> io::Result<NativeStack> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) mod run {
+    use super::*;
+    use crate::interp::run::Ended;
+
+    /// What a run needs besides the code, of which there is none.
+    #[allow(dead_code)]
+    pub(crate) struct Run<'m> {
+        pub(crate) module: &'m Module,
+        pub(crate) code: &'m NativeCode,
+        pub(crate) memory: &'m mut Memory,
+        pub(crate) host: &'m mut Host,
+        pub(crate) imports: &'m [ImportTarget],
+        pub(crate) stack: &'m mut NativeStack,
+        pub(crate) fuel: Option<u64>,
+        pub(crate) timeout: Option<Duration>,
+        pub(crate) interrupt: Option<Arc<AtomicBool>>,
+    }
+
+    impl Run<'_> {
+        /// Never called.
+        pub(crate) fn run(self, _: u32, _: &[u64]) -> Ended {
+            match self.code.0 {}
+        }
+    }
+}
+
+pub(crate) mod tier {
+    use super::*;
+    use crate::interp::handover::{Entered, Hot, RunParts};
+    use crate::machine::{Compilation, Tiering};
+
+    /// What was compiled: nothing.
+    #[derive(Debug)]
+    pub(crate) struct Published;
+
+    impl Published {
+        /// Nothing is ever in it.
+        pub(crate) fn new(_: usize, _: CodeOptions) -> Published {
+            Published
+        }
+
+        /// Nothing.
+        pub(crate) fn compilation(&self) -> Compilation {
+            Compilation::default()
+        }
+    }
+
+    /// A machine's part, which no machine has, because nothing counts.
+    #[derive(Debug)]
+    pub(crate) struct Tier(Infallible);
+
+    impl Tier {
+        /// Never called.
+        pub(crate) fn new(_: &Arc<Module>, _: CodeOptions, _: usize, _: u64, _: Tiering) -> Tier {
+            unreachable!("without a compiler nothing counts")
+        }
+
+        /// Never called.
+        pub(crate) fn counters(&mut self) -> *mut u32 {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) fn start(&mut self) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        #[allow(unsafe_code)]
+        pub(crate) unsafe fn enter(
+            &mut self,
+            _: Hot,
+            _: usize,
+            _: RunParts,
+            _: *mut u64,
+        ) -> Entered {
+            match self.0 {}
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! A module to machine code: every function through Cranelift, then one piece of executable memory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{
+    AbiParam, ExternalName, Function, InstBuilder, LibCall, MemFlagsData, Signature, UserFuncName,
+};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cvm_spec::codec::Operand;
+use cvm_spec::image::{FunctionType, Image};
+use cvm_spec::isa::Opcode;
+
+use crate::interp::CodeOptions;
+use crate::interp::translate::TypeNumbers;
+use crate::verify::blocks::{self, Leader};
+use crate::verify::body::Body;
+use crate::verify::flow::Depths;
+use crate::verify::frame::Frame;
+
+use super::context::Callee;
+use super::function::{self, Shared, Source};
+use super::memory::CodeMemory;
+use super::plan::{ArgumentHints, Plan, Planner};
+use super::shape::Shape;
+use super::{CompileError, NativeCode, libcalls};
+
+/// In place of an argument count: the adapter of a loop entry.
+pub(super) const LOOP: u16 = u16::MAX;
+
+/// A place that gets an address when everything has one.
+struct Fixup {
+    at: usize,
+    kind: Reloc,
+    target: Target,
+    addend: i64,
+}
+
+enum Target {
+    Function(u32),
+    Library(LibCall),
+}
+
+/// Code of a module on its way into memory.
+#[derive(Default)]
+struct Assembly {
+    bytes: Vec<u8>,
+    fixups: Vec<Fixup>,
+    /// Text offset of the call that returns to a code offset, ascending.
+    calls: Vec<(u32, u32)>,
+    /// Code offset of each function that was compiled.
+    starts: HashMap<u32, u32>,
+    /// Code offset of the function that is entered at a loop head.
+    loop_start: Option<u32>,
+    adapters: HashMap<(u16, u16), u32>,
+}
+
+/// What is compiled together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit {
+    /// Functions, with everything that they can call.
+    pub(super) functions: Vec<u32>,
+    /// A function that is entered at a loop head as well, and the head's instruction number.
+    pub(super) head: Option<(u32, usize)>,
+}
+
+/// Compiles every function of a verified image.
+pub(super) fn compile(image: &Image, options: CodeOptions) -> Result<NativeCode, CompileError> {
+    let unit = Unit {
+        functions: (0..image.functions.len() as u32).collect(),
+        head: None,
+    };
+    compile_unit(image, options, &unit, &find_hints(image))
+}
+
+/// What the calls of a verified image tell about its functions' arguments.
+pub(super) fn find_hints(image: &Image) -> Hints {
+    Loaded::default().hints(image)
+}
+
+/// Compiles a unit. A panic of the compiler is a failure like any other: whoever asked can go on without code.
+pub(super) fn compile_unit(
+    image: &Image,
+    options: CodeOptions,
+    unit: &Unit,
+    hints: &Hints,
+) -> Result<NativeCode, CompileError> {
+    catch_unwind(|| try_unit(image, options, unit, hints)).unwrap_or(Err(CompileError::Panic))
+}
+
+fn try_unit(
+    image: &Image,
+    options: CodeOptions,
+    unit: &Unit,
+    hints: &Hints,
+) -> Result<NativeCode, CompileError> {
+    let mut compiler = Compiler::new(image, options, hints.clone())?;
+    for number in &unit.functions {
+        compiler.function(*number)?;
+        compiler.adapter(compiler.function_type(*number))?;
+    }
+    if let Some((function, head)) = unit.head {
+        compiler.loop_entry(function, head)?;
+    }
+    compiler.finish()
+}
+
+/// A function with everything that it can call, by way of whatever it calls.
+pub(super) fn closure(image: &Image, types: &[u32], function: u32) -> Vec<u32> {
+    let mut body = Body::default();
+    let mut found = BTreeSet::from([function]);
+    let mut wanted = BTreeSet::new();
+    let mut work = vec![function];
+    while let Some(next) = work.pop() {
+        let record = &image.functions[next as usize];
+        body.decode(&image.text, next, record)
+            .expect("the module was verified");
+        for (_, instruction) in &body.instructions {
+            match (instruction.opcode, instruction.operand) {
+                (Opcode::Call | Opcode::RetCall, Operand::Index(callee)) => {
+                    work.extend(found.insert(callee).then_some(callee));
+                }
+                (Opcode::CallI | Opcode::RetCallI, Operand::Index(index)) => {
+                    let number = types[index as usize];
+                    if !wanted.insert(number) {
+                        continue;
+                    }
+                    // A pointer can come from anywhere: every function of the type can be called.
+                    for (callee, record) in (0..).zip(&image.functions) {
+                        if types[record.type_index as usize] == number && found.insert(callee) {
+                            work.push(callee);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Numbers of function types, by index in the types section: equal types have equal numbers.
+pub(super) fn type_numbers(image: &Image) -> Vec<u32> {
+    let mut types = TypeNumbers::default();
+    (0..image.types.len() as u32)
+        .map(|index| types.number(image, index))
+        .collect()
+}
+
+/// What Cranelift makes of a function, before and after its optimisations, for tests.
+#[cfg(test)]
+pub(super) fn inspect(
+    image: &Image,
+    function: u32,
+    options: CodeOptions,
+) -> Result<(String, String), CompileError> {
+    let mut compiler = Compiler::new(image, options, find_hints(image))?;
+    compiler.build(function, None);
+    let before = compiler.context.func.display().to_string();
+    let mut control = ControlPlane::default();
+    compiler
+        .context
+        .optimize(&*compiler.isa, &mut control)
+        .map_err(|error| CompileError::Function {
+            function,
+            message: error.to_string(),
+        })?;
+    Ok((before, compiler.context.func.display().to_string()))
+}
+
+struct Compiler<'a> {
+    isa: OwnedTargetIsa,
+    shared: Shared<'a>,
+    context: Context,
+    builder: FunctionBuilderContext,
+    loaded: Loaded<'a>,
+    hints: Hints,
+    assembly: Assembly,
+}
+
+/// What is known about a module's functions from all of its code.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hints {
+    arguments: ArgumentHints,
+    uses_heap: bool,
+}
+
+/// A function, decoded.
+#[derive(Default)]
+struct Loaded<'a> {
+    body: Body<'a>,
+    frame: Frame,
+    depths: Depths,
+    leaders: Vec<Leader>,
+    shape: Shape,
+}
+
+impl<'a> Loaded<'a> {
+    /// Decodes a function and finds its frame and depths again; the verifier did not keep them.
+    fn load(&mut self, image: &'a Image, number: u32) -> FunctionType {
+        let record = &image.functions[number as usize];
+        let function_type = image.function_type(record).unwrap_or_default();
+        self.body
+            .decode(&image.text, number, record)
+            .and_then(|()| self.frame.lay_out(&self.body, number, function_type.args))
+            .and_then(|()| {
+                self.depths
+                    .compute(image, &self.body, number, function_type, self.frame.slots)
+            })
+            .expect("the module was verified");
+        self.leaders = blocks::leaders(&self.body, &self.depths);
+        self.shape = Shape::find(&self.body, &self.depths, &mut self.leaders);
+        function_type
+    }
+
+    fn plan(&self, image: &'a Image, number: u32, hints: &mut Hints) -> Plan {
+        Planner::new(
+            image,
+            (&self.body, &self.frame, &self.depths),
+            &self.leaders,
+            number,
+            &mut hints.arguments,
+            hints.uses_heap,
+        )
+        .plan()
+    }
+
+    /// Looks at all functions, twice: the second time with what the first found out about arguments.
+    fn hints(&mut self, image: &'a Image) -> Hints {
+        let args = |record| image.function_type(record).unwrap_or_default().args;
+        let mut hints = Hints {
+            arguments: image
+                .functions
+                .iter()
+                .map(|record| vec![None; usize::from(args(record))])
+                .collect(),
+            uses_heap: image.owns_heap,
+        };
+        for _ in 0..2 {
+            for number in 0..image.functions.len() as u32 {
+                self.load(image, number);
+                let mut instructions = self.body.instructions.iter();
+                hints.uses_heap |= instructions.any(|(_, i)| i.opcode == Opcode::HeapGrow);
+                self.plan(image, number, &mut hints);
+            }
+        }
+        hints
+    }
+}
+
+impl<'a> Compiler<'a> {
+    fn new(image: &'a Image, options: CodeOptions, hints: Hints) -> Result<Self, CompileError> {
+        Ok(Compiler {
+            isa: host()?,
+            shared: Shared {
+                image,
+                options,
+                type_numbers: type_numbers(image),
+                uses_heap: hints.uses_heap,
+            },
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            loaded: Loaded::default(),
+            hints,
+            assembly: Assembly::default(),
+        })
+    }
+
+    fn function_type(&self, number: u32) -> FunctionType {
+        let record = &self.shared.image.functions[number as usize];
+        self.shared.image.function_type(record).unwrap_or_default()
+    }
+
+    /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
+    fn build(&mut self, number: u32, head: Option<usize>) {
+        let image = self.shared.image;
+        let function_type = self.loaded.load(image, number);
+        let plan = self.loaded.plan(image, number, &mut self.hints);
+        let signature = match head {
+            None => function::signature(function_type),
+            Some(_) => function::loop_signature(function_type),
+        };
+        self.context.clear();
+        self.context.func = Function::with_name_signature(UserFuncName::user(0, number), signature);
+        let source = Source {
+            body: &self.loaded.body,
+            frame: &self.loaded.frame,
+            depths: &self.loaded.depths,
+            leaders: &self.loaded.leaders,
+            plan: &plan,
+            shape: &self.loaded.shape,
+            function_type,
+            head,
+        };
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        function::build(builder, &self.shared, source, self.isa.frontend_config());
+    }
+
+    fn function(&mut self, number: u32) -> Result<(), CompileError> {
+        self.build(number, None);
+        let start = self.emit(number)?;
+        self.assembly.starts.insert(number, start);
+        Ok(())
+    }
+
+    /// A function that is entered at a loop head, and what passes the frame's cells to it.
+    fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
+        self.build(number, Some(head));
+        let start = self.emit(number)?;
+        self.assembly.loop_start = Some(start);
+        let function_type = self.function_type(number);
+        self.make_adapter(LOOP, function_type)
+    }
+
+    /// A function in the system's calling convention that passes cells to a function of this type: (table, code,
+    /// cells).
+    fn adapter(&mut self, function_type: FunctionType) -> Result<(), CompileError> {
+        self.make_adapter(function_type.args, function_type)
+    }
+
+    /// The same for `args` arguments, or for a loop entry, which takes the cells themselves.
+    fn make_adapter(&mut self, args: u16, function_type: FunctionType) -> Result<(), CompileError> {
+        let key = (args, function_type.results);
+        if self.assembly.adapters.contains_key(&key) {
+            return Ok(());
+        }
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params = vec![AbiParam::new(I64); 3];
+        self.context.clear();
+        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        b.seal_block(entry);
+        let [table, code, cells] = *b.block_params(entry) else {
+            unreachable!("the signature has three parameters")
+        };
+        let flags = MemFlagsData::trusted();
+        let mut arguments = vec![table];
+        let signature = if args == LOOP {
+            arguments.push(cells);
+            function::loop_signature(function_type)
+        } else {
+            for position in 0..i32::from(args) {
+                arguments.push(b.ins().load(I64, flags, cells, 8 * position));
+            }
+            function::signature(function_type)
+        };
+        let signature = b.import_signature(signature);
+        let inst = b.ins().call_indirect(signature, code, &arguments);
+        for (position, result) in b.inst_results(inst).to_vec().into_iter().enumerate() {
+            b.ins().store(flags, result, cells, 8 * position as i32);
+        }
+        b.ins().return_(&[]);
+        b.finalize(self.isa.frontend_config());
+        let start = self.emit(u32::MAX)?;
+        self.assembly.adapters.insert(key, start);
+        Ok(())
+    }
+
+    /// Compiles what was built; gives its place.
+    fn emit(&mut self, number: u32) -> Result<u32, CompileError> {
+        let failed = |message: String| CompileError::Function {
+            function: number,
+            message,
+        };
+        let mut control = ControlPlane::default();
+        self.context
+            .compile(&*self.isa, &mut control)
+            .map_err(|error| failed(error.inner.to_string()))?;
+        let code = self
+            .context
+            .compiled_code()
+            .expect("the compilation succeeded");
+        let assembly = &mut self.assembly;
+        assembly
+            .bytes
+            .resize(assembly.bytes.len().next_multiple_of(32), 0);
+        let start = u32::try_from(assembly.bytes.len())
+            .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
+        assembly.bytes.extend_from_slice(code.code_buffer());
+        for relocation in code.buffer.relocs() {
+            let target = match &relocation.target {
+                FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                    Target::Function(self.context.func.params.user_named_funcs()[*name].index)
+                }
+                FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => {
+                    Target::Library(*call)
+                }
+                other => return Err(failed(format!("it refers to {other:?}"))),
+            };
+            assembly.fixups.push(Fixup {
+                at: start as usize + relocation.offset as usize,
+                kind: relocation.kind,
+                target,
+                addend: relocation.addend,
+            });
+        }
+        let places = code.buffer.get_srclocs_sorted();
+        for call in code.buffer.call_sites() {
+            // The place that covers the call instruction's last byte.
+            let index = places.partition_point(|place| place.start < call.ret_addr);
+            if let Some(place) = index.checked_sub(1).map(|index| &places[index])
+                && !place.loc.is_default()
+                && call.ret_addr <= place.end
+            {
+                assembly
+                    .calls
+                    .push((start + call.ret_addr, place.loc.bits()));
+            }
+        }
+        Ok(start)
+    }
+
+    fn finish(self) -> Result<NativeCode, CompileError> {
+        let image = self.shared.image;
+        let Assembly {
+            bytes,
+            fixups,
+            mut calls,
+            starts,
+            loop_start,
+            adapters,
+        } = self.assembly;
+        let mut unknown = None;
+        let memory = CodeMemory::new(bytes.len(), |code, base| {
+            code.copy_from_slice(&bytes);
+            for fixup in &fixups {
+                let target = match fixup.target {
+                    Target::Function(number) => base as u64 + u64::from(starts[&number]),
+                    Target::Library(call) => match libcalls::address(call) {
+                        Some(address) => address,
+                        None => {
+                            unknown = Some(call);
+                            continue;
+                        }
+                    },
+                };
+                let value = target.wrapping_add_signed(fixup.addend);
+                match fixup.kind {
+                    Reloc::Abs8 => {
+                        code[fixup.at..fixup.at + 8].copy_from_slice(&value.to_le_bytes());
+                    }
+                    _ => {
+                        let from = base as u64 + fixup.at as u64;
+                        let distance = value.wrapping_sub(from) as u32;
+                        code[fixup.at..fixup.at + 4].copy_from_slice(&distance.to_le_bytes());
+                    }
+                }
+            }
+        })
+        .map_err(CompileError::Memory)?;
+        if let Some(call) = unknown {
+            return Err(CompileError::Function {
+                function: 0,
+                message: format!("there is no library function {call}"),
+            });
+        }
+        calls.sort_unstable();
+        let mut entries = vec![0; image.text.len()];
+        let nothing = Callee {
+            code: std::ptr::null(),
+            type_number: u32::MAX - 1,
+        };
+        let mut callees = vec![nothing];
+        for (number, record) in image.functions.iter().enumerate() {
+            entries[record.start as usize] = number as u32 + 1;
+            // What was not compiled has a type that no call of this code asks for.
+            let start = starts.get(&(number as u32));
+            callees.push(Callee {
+                code: start.map_or(std::ptr::null(), |start| memory.at(*start)),
+                type_number: self.shared.type_numbers[record.type_index as usize],
+            });
+        }
+        Ok(NativeCode {
+            memory,
+            entries,
+            callees,
+            calls,
+            adapters,
+            loop_start,
+            functions: starts.len(),
+            size: bytes.len(),
+            time: Duration::ZERO,
+        })
+    }
+}
+
+/// Cranelift for this computer.
+fn host() -> Result<OwnedTargetIsa, CompileError> {
+    let failed = |message: String| CompileError::Host { message };
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "speed"),
+        ("preserve_frame_pointers", "true"),
+        ("unwind_info", "false"),
+        ("enable_probestack", "false"),
+        ("enable_multi_ret_implicit_sret", "true"),
+        ("is_pic", "false"),
+        ("enable_verifier", if cfg!(test) { "true" } else { "false" }),
+    ] {
+        flags
+            .set(name, value)
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    cranelift_native::builder()
+        .map_err(|error| failed(error.to_string()))?
+        .finish(settings::Flags::new(flags))
+        .map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,347 @@
+//! What the compiler's speed rests on, looked at in Cranelift's form: no time is measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cvm_spec::fault::FaultCode;
+use cvm_spec::image::Image;
+
+use super::compile::inspect;
+use crate::host::Host;
+use crate::interp::CodeOptions;
+use crate::machine::{Compilation, Engine, Exit, Limits, Machine, Tiering};
+use crate::verify::verify;
+
+fn image(source: &str) -> Image {
+    let source = cvm_asm::SourceFile {
+        name: "test.cvma".into(),
+        text: source.as_bytes().to_vec(),
+    };
+    let assembled = cvm_asm::assemble(&[source], &Default::default());
+    let image = assembled.image.expect("the source is right");
+    verify(image.clone()).expect("it verifies");
+    image
+}
+
+/// A function after Cranelift's optimisations, block by block.
+struct Code {
+    blocks: BTreeMap<String, Block>,
+}
+
+#[derive(Default)]
+struct Block {
+    is_cold: bool,
+    lines: Vec<String>,
+    successors: BTreeSet<String>,
+}
+
+impl Code {
+    fn of(source: &str, function: u32) -> Code {
+        let (_, text) =
+            inspect(&image(source), function, CodeOptions::default()).expect("it compiles");
+        let mut blocks = BTreeMap::new();
+        let mut current = String::new();
+        for line in text.lines().map(str::trim) {
+            let is_head = line.starts_with("block") && line.ends_with(':');
+            if is_head {
+                current = line
+                    .split(|c: char| !c.is_ascii_alphanumeric())
+                    .next()
+                    .unwrap_or_default()
+                    .to_string();
+                let block = Block {
+                    is_cold: line.contains(" cold"),
+                    ..Block::default()
+                };
+                blocks.insert(current.clone(), block);
+            } else if let Some(block) = blocks.get_mut(&current) {
+                let words = line.split(|c: char| !c.is_ascii_alphanumeric());
+                let targets = words.filter(|word| word.starts_with("block"));
+                block.successors.extend(targets.map(str::to_string));
+                block.lines.push(line.to_string());
+            }
+        }
+        Code { blocks }
+    }
+
+    /// Lines of the blocks that are run again and again, without those out of line.
+    fn loop_lines(&self) -> Vec<&str> {
+        let lines = self
+            .blocks
+            .iter()
+            .filter(|(name, block)| !block.is_cold && self.reaches_itself(name))
+            .flat_map(|(_, block)| block.lines.iter());
+        lines.map(String::as_str).collect()
+    }
+
+    fn reaches_itself(&self, name: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut work: Vec<&String> = self.blocks[name].successors.iter().collect();
+        while let Some(next) = work.pop() {
+            if next == name {
+                return true;
+            }
+            if seen.insert(next) {
+                work.extend(&self.blocks[next].successors);
+            }
+        }
+        false
+    }
+
+    /// Lines of all blocks but those out of line.
+    fn lines(&self) -> Vec<&str> {
+        let blocks = self.blocks.values().filter(|block| !block.is_cold);
+        blocks
+            .flat_map(|block| block.lines.iter().map(String::as_str))
+            .collect()
+    }
+}
+
+fn count(lines: &[&str], word: &str) -> usize {
+    lines.iter().filter(|line| line.contains(word)).count()
+}
+
+/// A function with a loop around these instructions, which may use the locals base, i and sum.
+fn looping(body: &str) -> String {
+    format!(
+        ".heap 1M, 1M\n.bss\ntable: .reserve 8192\n.text\n.func work (base, n) -> 1\n declare i\n declare sum\n\
+         .next:\n{body}\n i_read l:i\n push 1\n i_add\n i_write l:i\n i_read l:i\n i_read l:n\n i_lt\n jnz .next\n \
+         i_read l:sum\n ret\n.end\n.func main () -> 1\n push b:table\n push 10\n call work\n ret\n.end\n.entry main\n"
+    )
+}
+
+const ADD_TO_SUM: &str = "\n i_read l:sum\n i_add\n i_write l:sum\n";
+
+#[test]
+fn a_private_local_is_never_in_memory() {
+    let code = Code::of(&looping(&format!(" i_read l:i{ADD_TO_SUM}")), 0);
+    assert_eq!(count(&code.lines(), "load"), 0);
+    assert_eq!(count(&code.lines(), "store"), 0);
+}
+
+#[test]
+fn a_constant_address_has_no_check() {
+    let source = ".bss\nx: .quad 5\n.text\n.func main () -> 1\n push 8\n d_read b:x - 8 + 8\n drop\n i_read b:x\n ret\n\
+                  .end\n.entry main\n";
+    let source = source.replace("push 8\n d_read b:x - 8 + 8", "push 4\n d_read b:x");
+    let code = Code::of(&source, 0);
+    assert_eq!(count(&code.lines(), "brif"), 0);
+    assert_eq!(count(&code.lines(), "icmp"), 0);
+}
+
+#[test]
+fn a_constant_base_costs_one_compare_with_a_constant() {
+    let body = format!(" i_read l:i\n q_read b:table{ADD_TO_SUM}");
+    let code = Code::of(&looping(&body), 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "readonly"), 0, "the base leaves the loop");
+    assert_eq!(count(&lines, "load"), 1);
+    assert_eq!(count(&lines, "brif"), 2, "the check, and the loop");
+}
+
+#[test]
+fn descriptor_loads_of_the_heap_leave_the_loop() {
+    let body = format!(" i_read l:i\n q_read h:0{ADD_TO_SUM}");
+    let code = Code::of(&looping(&body), 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "readonly"), 0);
+    assert_eq!(count(&lines, "load"), 1);
+}
+
+#[test]
+fn descriptor_loads_of_a_base_that_does_not_change_leave_the_loop() {
+    let body = format!(" i_read l:base\n i_read l:i\n q_read{ADD_TO_SUM}");
+    let code = Code::of(&looping(&body), 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "readonly"), 0);
+    assert_eq!(count(&lines, "load"), 1);
+    assert_eq!(count(&lines, "ushr"), 0, "the tag is taken outside");
+}
+
+#[test]
+fn they_leave_a_loop_that_is_tested_at_its_top_and_has_branches() {
+    let body = format!(
+        " i_read l:i\n push 3\n i_and\n jz .skip\n i_read l:base\n i_read l:i\n q_read{ADD_TO_SUM}.skip:\n i_read \
+         l:i\n q_read b:table{ADD_TO_SUM} i_read l:i\n q_read h:0{ADD_TO_SUM}"
+    );
+    let source = looping(&body).replace(
+        ".next:",
+        ".next:\n i_read l:i\n i_read l:n\n i_ge\n jnz .out\n",
+    );
+    let source = source.replace(" jnz .next\n", " drop\n jmp .next\n.out:\n");
+    let code = Code::of(&source, 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "readonly"), 0, "{lines:#?}");
+}
+
+#[test]
+fn a_varying_base_needs_no_load_before_its_own() {
+    let source = ".heap 1M, 1M\n.func walk (node) -> 1\n declare count\n.next:\n i_read l:count\n push 1\n i_add\n \
+                  i_write l:count\n i_read l:node\n push 8\n q_read\n i_write l:node\n i_read l:node\n jnz .next\n \
+                  i_read l:count\n ret\n.end\n.func main () -> 1\n push h:64\n call walk\n ret\n.end\n.entry main\n";
+    let code = Code::of(source, 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "readonly"), 0);
+    assert_eq!(count(&lines, "load"), 1);
+}
+
+#[test]
+fn a_sum_of_floats_stays_in_a_float_register() {
+    let source = ".bss\nx: .reserve 800\n.text\n.func sum () -> 1\n declare i\n declare sum\n.next:\n f_read l:sum\n \
+                  i_read l:i\n q_read b:x\n f_add\n f_write l:sum\n i_read l:i\n push 8\n i_add\n i_write l:i\n \
+                  i_read l:i\n push 800\n i_lt\n jnz .next\n f_read l:sum\n ret\n.end\n.func main () -> 1\n call \
+                  sum\n ret\n.end\n.entry main\n";
+    let code = Code::of(source, 0);
+    let lines = code.loop_lines();
+    assert_eq!(count(&lines, "bitcast"), 0);
+    assert_eq!(
+        count(&lines, "fcmp"),
+        0,
+        "a NaN is made canonical behind the loop"
+    );
+    assert_eq!(count(&lines, "load.f64"), 1);
+}
+
+#[test]
+fn the_compiler_and_the_interpreter_agree_on_a_heap_that_grows_in_the_function() {
+    let source = ".heap 64K, 1M\n.func main () -> 1\n declare i\n.next:\n push 1\n heap_grow\n drop\n push h:0\n \
+                  heap_size\n push 16\n i_shl\n push 8\n i_sub\n i_read l:i\n q_write\n i_read l:i\n push 1\n i_add\n \
+                  i_write l:i\n i_read l:i\n push 10\n i_lt\n jnz .next\n push 11 * 65536 - 8\n q_read h:0\n ret\n\
+                  .end\n.entry main\n";
+    let module = Arc::new(verify(image(source)).expect("it verifies"));
+    for engine in [Engine::Interpreter, Engine::Jit] {
+        let mut machine =
+            Machine::new(Arc::clone(&module), Host::new(), Limits::default()).expect("it starts");
+        machine.set_engine(engine);
+        assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![9]));
+    }
+}
+
+#[test]
+fn a_panic_in_a_host_function_goes_through() {
+    let source =
+        ".host plug.fail () -> 0\n.func main ()\n call plug.fail\n ret\n.end\n.entry main\n";
+    let module = Arc::new(verify(image(source)).expect("it verifies"));
+    let mut host = Host::new();
+    host.register("plug.fail", || -> () { panic!("on purpose") });
+    let mut machine = Machine::new(module, host, Limits::default()).expect("it starts");
+    machine.set_engine(Engine::Jit);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| machine.run()));
+    let panic = result.expect_err("it panics");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+}
+
+fn machine(source: &str, engine: Engine, limits: Limits) -> Machine {
+    let module = Arc::new(verify(image(source)).expect("it verifies"));
+    let mut machine = Machine::new(module, Host::new(), limits).expect("it starts");
+    machine.set_engine(engine);
+    machine
+}
+
+/// One loop in the entry function, which is called once.
+const LONG_LOOP: &str = ".func main () -> 1\n declare i\n declare sum\n.next:\n i_read l:sum\n i_read l:i\n i_add\n \
+                         i_write l:sum\n i_read l:i\n push 1\n i_add\n i_write l:i\n i_read l:i\n push \
+                         50000000\n i_lt\n jnz .next\n i_read l:sum\n ret\n.end\n.entry main\n";
+
+#[test]
+fn a_loop_that_runs_is_entered_without_a_call() {
+    let mut machine = machine(LONG_LOOP, Engine::Auto, Limits::default());
+    let exit = machine.run().expect("it runs");
+    assert_eq!(exit, Exit::Returned(vec![50_000_000 * 49_999_999 / 2]));
+    let compiled = machine.compilation().expect("it was compiled");
+    assert!(compiled.functions > 0 && compiled.bytes > 0);
+}
+
+#[test]
+fn what_is_not_hot_is_not_compiled() {
+    let source = LONG_LOOP.replace("50000000", "50");
+    let mut machine = machine(&source, Engine::Auto, Limits::default());
+    assert_eq!(
+        machine.run().expect("it runs"),
+        Exit::Returned(vec![50 * 49 / 2])
+    );
+    assert_eq!(machine.compilation(), Some(Compilation::default()));
+}
+
+/// f(n) calls itself n deep and then divides by 0, with objects in l: on the way.
+const DEEP: &str = ".func f (n) -> 1\n declare buf[3]\n i_read l:n\n jnz .deeper\n push 1\n push 0\n i_div\n ret\n\
+                    .deeper:\n push 8\n i_read l:n\n q_write l:buf\n i_read l:n\n push 1\n i_sub\n call f\n push \
+                    8\n q_read l:buf\n i_add\n ret\n.end\n.func main () -> 1\n push 40\n call f\n ret\n.end\n.entry \
+                    main\n";
+
+#[test]
+fn a_backtrace_goes_through_frames_of_both_engines() {
+    let fault_of = |engine, threshold| {
+        let mut machine = machine(DEEP, engine, Limits::default());
+        machine.set_tiering(Tiering {
+            threshold,
+            waits: true,
+        });
+        match machine.run().expect("it runs") {
+            Exit::Fault(fault) => fault,
+            exit => panic!("{exit:?}"),
+        }
+    };
+    let wanted = fault_of(Engine::Interpreter, 1);
+    assert_eq!(wanted.backtrace.len(), 42);
+    assert_eq!(fault_of(Engine::Jit, 1), wanted);
+    for threshold in 1..45 {
+        assert_eq!(fault_of(Engine::Auto, threshold), wanted, "{threshold}");
+    }
+}
+
+#[test]
+fn fuel_is_the_same_wherever_the_engines_change() {
+    let source = LONG_LOOP.replace("50000000", "100");
+    let limits = Limits {
+        fuel: Some(1_000),
+        ..Limits::default()
+    };
+    let end = |engine, threshold| {
+        let mut machine = machine(&source, engine, limits);
+        machine.set_tiering(Tiering {
+            threshold,
+            waits: true,
+        });
+        let exit = machine.run().expect("it runs");
+        (exit, machine.fuel_used())
+    };
+    let wanted = end(Engine::Interpreter, 1);
+    assert!(matches!(wanted.0, Exit::Fault(_)), "{wanted:?}");
+    for threshold in 1..90 {
+        assert_eq!(end(Engine::Auto, threshold), wanted, "{threshold}");
+    }
+}
+
+#[test]
+fn ten_thousand_frames_of_64_cells_fit() {
+    let declares: String = (0..60).map(|n| format!(" declare x{n}\n")).collect();
+    let writes: String = (0..60)
+        .map(|n| format!(" i_read l:n\n push {n}\n i_add\n i_write l:x{n}\n"))
+        .collect();
+    let reads: String = (0..60)
+        .map(|n| format!(" i_read l:x{n}\n i_add\n"))
+        .collect();
+    let source = format!(
+        ".func f (n) -> 1\n{declares}{writes} i_read l:n\n jnz .deeper\n push 0\n ret\n.deeper:\n i_read l:n\n push \
+         1\n i_sub\n call f\n{reads} ret\n.end\n.func main () -> 1\n push 10000\n call f\n ret\n.end\n.entry main\n"
+    );
+    let sum: u64 = (1..=10_000).map(|n| 60 * n + 59 * 60 / 2).sum();
+    let mut machine = machine(&source, Engine::Jit, Limits::default());
+    assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![sum]));
+}
+
+#[test]
+fn recursion_without_end_is_the_callers_fault() {
+    let source =
+        ".func f ()\n nop\n call f\n ret\n.end\n.func main ()\n call f\n ret\n.end\n.entry main\n";
+    let mut machine = machine(source, Engine::Jit, Limits::default());
+    let Exit::Fault(fault) = machine.run().expect("it runs") else {
+        panic!("a fault")
+    };
+    assert_eq!(fault.code, FaultCode::CallStackOverflow);
+    assert_eq!(fault.registers.ip, 1, "the call, not the entry");
+    assert!(fault.omitted.is_some());
+    // The machine is as good as new.
+    assert!(matches!(machine.run().expect("it runs"), Exit::Fault(_)));
+}

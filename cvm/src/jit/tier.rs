@@ -1,0 +1,300 @@
+//! The engine that chooses: a run begins in the interpreter, which counts calls and rounds of loops; what is hot is
+//! compiled on a thread of its own, and the interpreter goes on in compiled code at the next call, or at the head of
+//! the loop that it is in.
+//!
+//! A unit of compilation is a function with everything that it can call, so compiled code never has to go back to the
+//! interpreter. A run is then a stack of the interpreter's frames with compiled ones, if any, on top of it.
+
+#![allow(unsafe_code)]
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use crate::interp::CodeOptions;
+use crate::interp::handover::{Entered, Hot, RunParts};
+use crate::machine::{Compilation, Tiering};
+use crate::verify::Module;
+use crate::verify::body::Body;
+
+use super::compile::{self, Hints, LOOP, Unit};
+use super::context::State;
+use super::machine::native;
+use super::run::{enter, set_up};
+use super::{NativeCode, NativeStack, native_stack};
+
+/// So many more pass before the interpreter looks again whether code is there.
+const AGAIN: u32 = 300;
+/// Never looked at again.
+const NEVER: u32 = u32::MAX;
+
+/// A way into compiled code.
+#[derive(Clone, Debug)]
+struct Entry {
+    code: Arc<NativeCode>,
+    adapter: *const u8,
+    start: *const u8,
+}
+
+// SAFETY: the pointers refer to the code, which the entry keeps alive and nobody changes.
+unsafe impl Send for Entry {}
+// SAFETY: as above; shared access only reads.
+unsafe impl Sync for Entry {}
+
+/// What was compiled for a module so far, and what waits for it. Shared by all machines.
+#[derive(Debug)]
+pub(crate) struct Published {
+    options: CodeOptions,
+    /// By function number; `None` if the compiler failed.
+    functions: Vec<OnceLock<Option<Entry>>>,
+    loops: Mutex<HashMap<Hot, Option<Entry>>>,
+    queue: Mutex<Queue>,
+    hints: OnceLock<Hints>,
+    done: Mutex<Compilation>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Hot>,
+    asked: HashSet<Hot>,
+    is_worked_on: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is whole at every moment, so a panic elsewhere does not matter.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Published {
+    pub(crate) fn new(functions: usize, options: CodeOptions) -> Published {
+        Published {
+            options,
+            functions: (0..functions).map(|_| OnceLock::new()).collect(),
+            loops: Mutex::default(),
+            queue: Mutex::default(),
+            hints: OnceLock::new(),
+            done: Mutex::default(),
+        }
+    }
+
+    /// What was compiled so far.
+    pub(crate) fn compilation(&self) -> Compilation {
+        *lock(&self.done)
+    }
+
+    /// The way into what is hot: not yet known, or known and perhaps not to be had.
+    fn find(&self, hot: Hot) -> Option<Option<Entry>> {
+        match hot.head {
+            None => self.functions.get(hot.function as usize)?.get().cloned(),
+            Some(_) => lock(&self.loops).get(&hot).cloned(),
+        }
+    }
+
+    /// Asks for a compilation, once.
+    fn ask(self: &Arc<Self>, module: &Arc<Module>, hot: Hot) {
+        let mut queue = lock(&self.queue);
+        if !queue.asked.insert(hot) {
+            return;
+        }
+        queue.waiting.push_back(hot);
+        if queue.is_worked_on {
+            return;
+        }
+        let (published, module) = (Arc::clone(self), Arc::clone(module));
+        let thread = std::thread::Builder::new().name("cvm-compiler".into());
+        // Without a thread the program stays in the interpreter.
+        queue.is_worked_on = thread.spawn(move || published.work(&module)).is_ok();
+    }
+
+    /// Compiles until nothing waits.
+    fn work(&self, module: &Module) {
+        loop {
+            let next = {
+                let mut queue = lock(&self.queue);
+                let next = queue.waiting.pop_front();
+                queue.is_worked_on = next.is_some();
+                next
+            };
+            let Some(hot) = next else {
+                return;
+            };
+            if self.find(hot).is_none() {
+                self.compile(module, hot);
+            }
+        }
+    }
+
+    fn compile(&self, module: &Module, hot: Hot) {
+        let image = module.image();
+        let hints = self.hints.get_or_init(|| compile::find_hints(image));
+        let types = compile::type_numbers(image);
+        let head = hot.head.and_then(|offset| {
+            let mut body = Body::default();
+            let record = &image.functions[hot.function as usize];
+            body.decode(&image.text, hot.function, record).ok()?;
+            body.at(offset)
+        });
+        let unit = Unit {
+            functions: compile::closure(image, &types, hot.function),
+            head: head.map(|head| (hot.function, head)),
+        };
+        let start = Instant::now();
+        let code = compile::compile_unit(image, self.options, &unit, hints).ok();
+        let code = code.map(Arc::new);
+        if let Some(code) = &code {
+            let mut done = lock(&self.done);
+            done.functions += code.functions();
+            done.bytes += code.size();
+            done.time += start.elapsed();
+        }
+        let entry = |start: Option<*const u8>, adapter: (u16, u16)| {
+            let code = code.as_ref()?;
+            Some(Entry {
+                adapter: code.memory.at(*code.adapters.get(&adapter)?),
+                start: start?,
+                code: Arc::clone(code),
+            })
+        };
+        let type_of = |function: u32| {
+            let record = &image.functions[function as usize];
+            image.function_type(record).unwrap_or_default()
+        };
+        if hot.head.is_some() {
+            let code_start = code
+                .as_ref()
+                .and_then(|code| Some(code.memory.at(code.loop_start?)));
+            let found = entry(code_start, (LOOP, type_of(hot.function).results));
+            lock(&self.loops).insert(hot, found);
+        }
+        for function in unit.functions {
+            let function_type = type_of(function);
+            let start = code
+                .as_ref()
+                .map(|code| code.callees[function as usize + 1].code);
+            let found = entry(start, (function_type.args, function_type.results));
+            // A function that was compiled before keeps its code; of a unit that failed only the function that was
+            // asked for is given up.
+            if found.is_some() || function == hot.function && hot.head.is_none() {
+                let _ = self.functions[function as usize].set(found);
+            }
+        }
+    }
+}
+
+/// A machine's part: counters, and its stack for compiled code.
+#[derive(Debug)]
+pub(crate) struct Tier {
+    module: Arc<Module>,
+    published: Arc<Published>,
+    counters: Vec<u32>,
+    call_stack: u64,
+    tiering: Tiering,
+    stack: Option<NativeStack>,
+    /// Set at the first entry of a run.
+    state: Option<Box<State>>,
+}
+
+// SAFETY: the pointers in the state are those of a run, which stays on its thread, and are set anew in the next.
+unsafe impl Send for Tier {}
+
+impl Tier {
+    /// For the code of a module that has so many counters.
+    pub(crate) fn new(
+        module: &Arc<Module>,
+        options: CodeOptions,
+        counters: usize,
+        call_stack: u64,
+        tiering: Tiering,
+    ) -> Tier {
+        Tier {
+            module: Arc::clone(module),
+            published: module.published(options),
+            counters: vec![tiering.threshold.max(1); counters],
+            call_stack,
+            tiering,
+            stack: None,
+            state: None,
+        }
+    }
+
+    /// The counters, by number. A counter that reaches 0 calls for [`Tier::enter`].
+    pub(crate) fn counters(&mut self) -> *mut u32 {
+        self.counters.as_mut_ptr()
+    }
+
+    /// A run begins.
+    pub(crate) fn start(&mut self) {
+        self.state = None;
+    }
+
+    /// Runs a hot function, or the rest of one from a hot loop on, in compiled code, if there is any.
+    ///
+    /// # Safety
+    /// The parts are those of the run that goes on. For a function, `cells` holds its arguments and has room for its
+    /// results; for a loop, it is the interpreter's frame, settled.
+    pub(crate) unsafe fn enter(
+        &mut self,
+        hot: Hot,
+        counter: usize,
+        parts: RunParts,
+        cells: *mut u64,
+    ) -> Entered {
+        if self.tiering.waits && self.published.find(hot).is_none() {
+            self.published.compile(&self.module, hot);
+        }
+        let entry = match self.published.find(hot) {
+            Some(Some(entry)) => entry,
+            Some(None) => {
+                self.counters[counter] = NEVER;
+                return Entered::NotYet;
+            }
+            None => {
+                self.counters[counter] = AGAIN;
+                self.published.ask(&self.module, hot);
+                return Entered::NotYet;
+            }
+        };
+        if self.stack.is_none() {
+            self.stack = native_stack(self.call_stack).ok();
+        }
+        let Some(stack) = &self.stack else {
+            self.counters[counter] = NEVER;
+            return Entered::NotYet;
+        };
+        // The next call goes the same way at once.
+        self.counters[counter] = 1;
+        let image = self.module.image();
+        let table = parts.table;
+        if self.state.is_none() {
+            let state = self.state.insert(Box::new(State {
+                memory: parts.memory,
+                host: parts.host,
+                imports: parts.imports,
+                metered: parts.metered,
+                text: image.text.as_slice(),
+                deadline: parts.deadline,
+                interrupt: parts.interrupt,
+                stop: None,
+            }));
+            // SAFETY: memory is the run's, and only looked at.
+            let local_capacity = unsafe { (*parts.memory).local_capacity() };
+            // SAFETY: the table is the run's memory's; the state lives in a box until the next run.
+            unsafe { set_up(table, image, stack, local_capacity, &raw mut **state) };
+        }
+        // SAFETY: the context is set up; the entry's parts belong together, and the caller vouches for the cells.
+        unsafe {
+            (*native(table)).fuel = parts.fuel;
+            (*native(table)).polls = u64::from(parts.polls);
+            let way = (entry.adapter, entry.start);
+            let ended = enter(table, image, &entry.code, way, cells, stack);
+            let fuel = (*native(table)).fuel;
+            match ended {
+                Ok(()) => Entered::Returned {
+                    fuel,
+                    polls: (*native(table)).polls as u32,
+                },
+                Err(left) => Entered::Left { left, fuel },
+            }
+        }
+    }
+}
