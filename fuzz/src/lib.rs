@@ -16,6 +16,8 @@ pub enum Input {
     Signature,
     /// Assembly.
     Source,
+    /// A shared library.
+    Library,
 }
 
 /// Something that takes arbitrary bytes and must not panic.
@@ -69,6 +71,11 @@ pub const TARGETS: &[Target] = &[
         name: "signature",
         input: Input::Signature,
         run: targets::signature,
+    },
+    Target {
+        name: "library",
+        input: Input::Library,
+        run: targets::library,
     },
     Target {
         name: "decode",

@@ -6,6 +6,7 @@
 mod arguments;
 mod console;
 mod explain;
+mod foreign;
 mod info;
 mod input;
 mod manual;
