@@ -1,7 +1,7 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
@@ -9,6 +9,7 @@
 
 mod assemble;
 mod disassemble;
+mod foreign;
 mod lines;
 mod measure;
 mod programs;
@@ -52,6 +53,8 @@ enum What {
     Assemble,
     /// cvm-disasm, objdump and wasm-objdump on what the assemblers made of it
     Disassemble,
+    /// Calls of C: cvm, libffi, LuaJIT and Python beside C itself
+    Foreign,
     /// CVM's engines, gcc, clang, wasmtime, wasmi, Lua, LuaJIT and Python on programs of about a second
     Programs {
         /// Only contestants whose name contains one of these, separated by commas
@@ -167,6 +170,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
             contestants,
         };
         tables.push(programs::run(&tools, &choice)?);
+    }
+    if matches!(arguments.what, What::Foreign | What::All) {
+        tables.push(foreign::run(&tools, rounds)?);
     }
     for table in &tables {
         report::write_json(&results, table, &tools)?;

@@ -72,6 +72,11 @@ pub(crate) struct Arguments {
           action = ArgAction::Append, help_heading = "Source")]
     pub(crate) include: Vec<PathBuf>,
 
+    /// Look for C libraries in this directory too, to check the symbols that .foreign names
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath,
+          action = ArgAction::Append, help_heading = "Source")]
+    pub(crate) library: Vec<PathBuf>,
+
     /// Define a constant; 1 without a value
     #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]", value_parser = definition,
           action = ArgAction::Append, help_heading = "Source")]

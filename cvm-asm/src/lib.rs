@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use cvm_spec::image::Image;
 
 use crate::diagnostic::Diagnostic;
+use crate::libraries::ForeignSymbol;
 use crate::listing::ListingEntry;
 use crate::map::MapSymbol;
 
@@ -46,6 +47,7 @@ pub mod deps;
 pub mod diagnostic;
 pub mod exact;
 pub mod json;
+pub mod libraries;
 pub mod listing;
 pub mod map;
 pub mod render;
@@ -86,6 +88,8 @@ pub struct Assembled {
     pub dependencies: Vec<PathBuf>,
     /// What each statement became, if [`Options::listing`] asked for it.
     pub listing: Vec<ListingEntry>,
+    /// What the program imports from C libraries, for [`libraries::check`].
+    pub foreign: Vec<ForeignSymbol>,
     /// Functions, objects, constants and imports, if [`Options::map`] asked for them.
     pub map: Vec<MapSymbol>,
 }

@@ -9,8 +9,9 @@ use cli::{Arguments, Format};
 use cvm_asm::diagnostic::{Diagnostic, DiagnosticCode, Levels, Severity};
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::{SourceFile, SourceMap};
-use cvm_asm::{Assembled, Options, assemble, deps, json, listing, map, suggest};
+use cvm_asm::{Assembled, Options, assemble, deps, json, libraries, listing, map, suggest};
 use cvm_spec::image::{Image, writer};
+use cvm_symbols::Search;
 use output::{OutputError, Outputs, identity, is_standard};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -87,6 +88,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         map: arguments.map.is_some(),
     };
     let mut assembled = assemble(&sources, &options);
+    let search = Search::new(arguments.library.iter().cloned());
+    let missing = libraries::check(&assembled.foreign, &search);
+    assembled.diagnostics.extend(missing);
     levels.apply(&mut assembled.diagnostics);
     let files = SourceMap::new(sources.iter().chain(&assembled.included));
     let errors = report(&assembled.diagnostics, &files, arguments);

@@ -1,4 +1,5 @@
-//! The bulk instructions, one routine each for every engine: fuel by length first, then the ranges, then the bytes.
+//! The bulk instructions, one routine each for every engine: fuel by length first, then the ranges, then the bytes. And
+//! the translation of pointers, which has a range as well.
 
 use std::cmp::Ordering;
 
@@ -69,4 +70,18 @@ pub(crate) fn compare(
             Err(Box::new(Fault::of_violation(memory, violation, operands)))
         }
     }
+}
+
+/// `ptr_to_host`: the host address of `length` readable bytes.
+pub(crate) fn to_host(memory: &Memory, pointer: u64, length: u64) -> Result<u64, Box<Fault>> {
+    if !memory.grants_absolute() {
+        let fault = Fault::of_operands(FaultCode::AbsoluteAccess, pointer, length);
+        return Err(Box::new(fault));
+    }
+    memory
+        .pointer_to_host(pointer, length)
+        .map_err(|violation| {
+            let operands = vec![("pointer", pointer), ("length", length)];
+            Box::new(Fault::of_violation(memory, violation, operands))
+        })
 }

@@ -29,6 +29,41 @@ pub struct Frame {
     pub function: u32,
     /// Text offset: the faulting instruction in the innermost frame, the call instruction in the others.
     pub ip: u32,
+    /// The C function that this frame called, and that called the next inner frame back.
+    pub foreign: Option<Callee>,
+}
+
+/// A C function in a backtrace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// An import, by its index.
+    Import(u32),
+    /// What a C function pointer named: index in [`Fault::symbols`].
+    Symbol(u32),
+}
+
+/// Where code of C lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CSymbol {
+    /// The symbol, if the dynamic linker knows one.
+    pub name: Option<String>,
+    /// The library's file name, if the address lies in one.
+    pub library: Option<String>,
+}
+
+/// A block of C memory that the machine keeps a record of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// Its first byte.
+    pub address: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The C function that gave it.
+    pub function: String,
+    /// Text offset of the call that gave it.
+    pub allocated_at: u32,
+    /// Text offset of the call that freed it, if one did.
+    pub freed_at: Option<u32>,
 }
 
 /// The memory access, jump or call that was refused.
@@ -91,8 +126,12 @@ pub struct Fault {
     pub types: Option<[(u16, u16, u32); 2]>,
     /// Import index, for faults raised while a host function ran.
     pub import: Option<u32>,
-    /// A host function's own message.
+    /// A host function's own message, or more about the argument of a foreign function.
     pub message: Option<String>,
+    /// C functions of the backtrace that only a pointer named.
+    pub symbols: Vec<CSymbol>,
+    /// Blocks of C memory that the fault is about (`--check-foreign`).
+    pub allocations: Vec<Allocation>,
 }
 
 /// The most frames that a backtrace lists.
@@ -114,6 +153,8 @@ impl Fault {
             types: None,
             import: None,
             message: None,
+            symbols: Vec::new(),
+            allocations: Vec::new(),
         }
     }
 
@@ -148,7 +189,7 @@ impl Fault {
         width: u64,
         kind: AccessKind,
     ) -> Fault {
-        let violation = memory.violation(base, offset, width, kind);
+        let violation = memory.refusal(base, offset, width, kind);
         let operands = vec![("base", base), ("offset", offset), ("v", value)];
         Fault::of_violation(memory, violation, operands)
     }
@@ -183,6 +224,7 @@ impl Fault {
         let size = memory.segment_size(violation.pointer.tag());
         Fault {
             operands,
+            allocations: memory.allocation(violation.pointer).into_iter().collect(),
             ..Fault::from_violation(violation, size)
         }
     }

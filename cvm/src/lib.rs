@@ -24,6 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A program that calls C functions needs a grant: [`Host::allow_foreign`](host::Host::allow_foreign).
+//!
 //! An image from a file comes from [`verify::load`]. Machines share a module and nothing else, and a machine can be
 //! sent to another thread. The library has no global state, prints nothing and never ends the process; a program
 //! that misbehaves in any way ends with a fault.
@@ -50,7 +52,14 @@
     allow(dead_code, reason = "what only the compiler uses")
 )]
 
+#[cfg(all(feature = "ffi", not(all(target_os = "linux", target_arch = "x86_64"))))]
+compile_error!(
+    "the feature `ffi` needs Linux on x86-64; build cvm without it: --no-default-features --features cli"
+);
+
 pub mod fault;
+#[cfg(feature = "ffi")]
+pub mod ffi;
 pub mod host;
 pub mod machine;
 pub mod memory;

@@ -4,7 +4,7 @@ use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::{Effect, Opcode};
 
-use crate::fault::{BACKTRACE_MAX, Fault, Frame, Registers};
+use crate::fault::{BACKTRACE_MAX, CSymbol, Callee, Fault, Frame, Registers};
 use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame as FrameShape;
@@ -16,13 +16,20 @@ pub(crate) struct Place {
     pub(crate) ip: Option<u32>,
     /// csp at the fault.
     pub(crate) csp: u64,
-    /// The frames that called the faulting one, innermost first.
+    /// The frames that called the faulting one, innermost first. [`Callee::Symbol`] in them is an index in `targets`.
     pub(crate) callers: Vec<Frame>,
+    /// Addresses of C functions that only a pointer named.
+    pub(crate) targets: Vec<u64>,
 }
 
 /// Completes a fault that an engine raised.
 pub(crate) fn locate(image: &Image, mut fault: Fault, place: Place) -> Fault {
-    let Place { ip, csp, callers } = place;
+    let Place {
+        ip,
+        csp,
+        callers,
+        targets,
+    } = place;
     let Some(ip) = ip else {
         return fault;
     };
@@ -60,11 +67,20 @@ pub(crate) fn locate(image: &Image, mut fault: Fault, place: Place) -> Fault {
         {
             fault.abort_code = Some(code);
         }
-        if fault.code == cvm_spec::fault::FaultCode::CallTypeMismatch && !is_foreign_pointer {
+        if fault.code == cvm_spec::fault::FaultCode::CallTypeMismatch
+            && fault.types.is_none()
+            && !is_foreign_pointer
+        {
             fault.types = mismatch(image, &instruction.operand, &fault);
         }
     }
-    backtrace(&mut fault, Frame { function, ip }, &callers);
+    let innermost = Frame {
+        function,
+        ip,
+        foreign: None,
+    };
+    backtrace(&mut fault, innermost, &callers);
+    name_symbols(&mut fault, &targets);
     fault
 }
 
@@ -185,7 +201,14 @@ fn name_import_operands(
         .filter(|import| image.string(import.module) == Some("sys"))
         .and_then(|import| image.string(import.name))
         .and_then(cvm_spec::host::host_function);
-    const POSITIONS: [&str; 3] = ["argument 1", "argument 2", "argument 3"];
+    const POSITIONS: [&str; 6] = [
+        "argument 1",
+        "argument 2",
+        "argument 3",
+        "argument 4",
+        "argument 5",
+        "argument 6",
+    ];
     values
         .iter()
         .enumerate()
@@ -229,4 +252,26 @@ fn backtrace(fault: &mut Fault, innermost: Frame, callers: &[Frame]) {
     let position = fault.backtrace.len();
     fault.omitted = Some((position, (callers.len() - room) as u64));
     fault.backtrace.extend(&callers[callers.len() - outer..]);
+}
+
+/// Finds out where the C functions of the backtrace lie that only a pointer named.
+fn name_symbols(fault: &mut Fault, targets: &[u64]) {
+    for frame in &mut fault.backtrace {
+        if let Some(Callee::Symbol(number)) = &mut frame.foreign {
+            let target = targets.get(*number as usize).copied();
+            *number = fault.symbols.len() as u32;
+            fault.symbols.push(symbol(target.unwrap_or(0)));
+        }
+    }
+}
+
+fn symbol(address: u64) -> CSymbol {
+    #[cfg(feature = "ffi")]
+    let (library, name) = crate::ffi::symbol_at(address);
+    #[cfg(not(feature = "ffi"))]
+    let (library, name) = {
+        let _ = address;
+        (None, None)
+    };
+    CSymbol { name, library }
 }

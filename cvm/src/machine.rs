@@ -178,6 +178,15 @@ pub enum MachineError {
         /// Why.
         reason: String,
     },
+    /// A C function or object that is permitted and cannot be provided.
+    #[cfg(feature = "ffi")]
+    #[error("{error}")]
+    Foreign {
+        /// Index in the imports section.
+        import: u32,
+        /// What is missing.
+        error: Box<crate::ffi::ForeignError>,
+    },
     /// The host has not enough memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -206,6 +215,9 @@ impl InterruptHandle {
 /// A machine runs on one thread at a time; make one for each thread from the same module.
 #[derive(Debug)]
 pub struct Machine {
+    /// Everything foreign, with a grant. Dropped before memory and module, which it refers to.
+    #[cfg(feature = "ffi")]
+    foreign: Option<Box<crate::ffi::Foreign>>,
     module: Arc<Module>,
     host: Host,
     limits: Limits,
@@ -232,8 +244,20 @@ impl Machine {
             local: limits.call_stack,
             max_heap: limits.max_heap,
         };
-        let memory = Memory::new(module.image(), module.data(), sizes)?;
+        #[cfg_attr(not(feature = "ffi"), allow(unused_mut))]
+        let mut memory = Memory::new(module.image(), module.data(), sizes)?;
+        #[cfg(feature = "ffi")]
+        let foreign = match host.foreign.clone() {
+            Some(grant) => {
+                let foreign = crate::ffi::Foreign::new(&module, grant)?;
+                memory.grant_absolute(foreign.is_checked());
+                Some(foreign)
+            }
+            None => None,
+        };
         Ok(Machine {
+            #[cfg(feature = "ffi")]
+            foreign,
             memory,
             imports,
             stacks: Stacks::new(limits.call_stack)?,
@@ -277,7 +301,10 @@ impl Machine {
         let entry = self.module.image().entry;
         let entry = entry.and_then(|offset| self.module.image().function_starting_at(offset));
         match entry {
-            Some(function) => self.run_function(function, &[]),
+            Some(function) => {
+                let exit = self.run_function(function, &[])?;
+                Ok(self.with_leaks(exit))
+            }
             None => Err(MachineError::NoEntry(
                 "the image is a module, not a program: it has no entry".into(),
             )),
@@ -341,7 +368,7 @@ impl Machine {
     fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
-        let ended = match self.engine {
+        let ended = match self.engine_of_run() {
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
             Engine::Interpreter => self.interpret(function, args, false),
@@ -360,6 +387,15 @@ impl Machine {
             }
             _ => ended.exit,
         })
+    }
+
+    /// The engine: a machine with foreign access runs in the interpreter.
+    fn engine_of_run(&self) -> Engine {
+        #[cfg(feature = "ffi")]
+        if self.foreign.is_some() {
+            return Engine::Interpreter;
+        }
+        self.engine
     }
 
     /// What is compiled into the code besides the program.
@@ -421,8 +457,35 @@ impl Machine {
             fuel: self.fuel,
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
+            #[cfg(feature = "ffi")]
+            foreign: self
+                .foreign
+                .as_deref()
+                .map_or(std::ptr::null(), std::ptr::from_ref),
+            #[cfg(not(feature = "ffi"))]
+            foreign: std::ptr::null(),
         }
         .run(function, args)
+    }
+
+    /// With checked foreign memory: the fault of a program that ended and left C memory behind.
+    fn with_leaks(&mut self, exit: Exit) -> Exit {
+        #[cfg(feature = "ffi")]
+        if matches!(exit, Exit::Returned(_) | Exit::Exited(_))
+            && let Some(fault) = crate::ffi::leak_fault(&mut self.memory)
+        {
+            return Exit::Fault(fault);
+        }
+        exit
+    }
+
+    /// Acts as soon as a run has to end inside a callback, before C returns: a program that only runs this machine can
+    /// report and leave. Without it C returns first, and further callbacks give zero without running.
+    #[cfg(feature = "ffi")]
+    pub fn on_exit_in_callback(&mut self, act: impl FnMut(&Exit) + Send + 'static) {
+        if let Some(foreign) = &self.foreign {
+            foreign.set_at_once(Box::new(act));
+        }
     }
 
     /// Fuel used so far, if a limit was set.
@@ -492,6 +555,11 @@ fn resolve(image: &Image, host: &Host) -> Result<Vec<ImportTarget>, MachineError
         };
         match import.kind {
             ImportKind::Host => {}
+            ImportKind::Foreign | ImportKind::ForeignData if host.allows_library(module) => {
+                // [`crate::ffi`] provides it; nothing asks for it here.
+                targets.push(ImportTarget::NONE);
+                continue;
+            }
             ImportKind::Foreign | ImportKind::ForeignData => {
                 return Err(MachineError::NotPermitted {
                     import: number,

@@ -24,6 +24,19 @@ pub struct Inputs {
     images: Vec<Vec<u8>>,
     signatures: Vec<Vec<u8>>,
     sources: Vec<Vec<u8>>,
+    libraries: Vec<Vec<u8>>,
+}
+
+/// Small libraries of each format, and one of the system's.
+fn libraries() -> Vec<Vec<u8>> {
+    let mut libraries = vec![
+        include_bytes!("../../cvm-symbols/tests/fixtures/libfixture.dylib").to_vec(),
+        include_bytes!("../../cvm-symbols/tests/fixtures/fixture.dll").to_vec(),
+    ];
+    let search = cvm_symbols::Search::default();
+    let elf = search.find("libdl.so.2").ok();
+    libraries.extend(elf.and_then(|path| fs::read(path).ok()));
+    libraries
 }
 
 /// Signatures that together use the whole grammar.
@@ -95,6 +108,7 @@ impl Inputs {
             images,
             signatures: signatures.collect(),
             sources,
+            libraries: libraries(),
         }
     }
 
@@ -112,6 +126,7 @@ impl Inputs {
             }
             Input::Signature => rng.choice(&self.signatures).expect("not empty").clone(),
             Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
+            Input::Library => rng.choice(&self.libraries).expect("not empty").clone(),
             Input::Code => program::code(rng),
             Input::Choices => return (0..rng.usize(..2_000)).map(|_| rng.u8(..)).collect(),
         };

@@ -22,6 +22,8 @@ pub enum Input {
     Source,
     /// Choices of a generator.
     Choices,
+    /// A shared library.
+    Library,
 }
 
 /// Something that takes arbitrary bytes and must not panic.
@@ -80,6 +82,11 @@ pub const TARGETS: &[Target] = &[
         name: "signature",
         input: Input::Signature,
         run: targets::signature,
+    },
+    Target {
+        name: "library",
+        input: Input::Library,
+        run: targets::library,
     },
     Target {
         name: "decode",

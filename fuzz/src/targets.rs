@@ -226,3 +226,14 @@ pub fn decode(bytes: &[u8]) -> bool {
     }
     true
 }
+
+/// Whatever a file says that it is, reading its exports ends with them or with an error.
+pub fn library(bytes: &[u8]) -> bool {
+    match cvm_symbols::Library::parse(std::path::Path::new("fuzz"), bytes) {
+        Ok(library) => {
+            let _ = (library.near("second"), library.needed(), library.soname());
+            true
+        }
+        Err(_) => false,
+    }
+}

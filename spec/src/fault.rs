@@ -105,6 +105,33 @@ faults! {
     UnmappedAddress "unmapped-address" Protection "access to absolute memory that is not mapped or not permitted"
         "the C memory was freed, never existed, or is read-only"
         "The operating system refused the access: nothing is mapped at the absolute address, or it is mapped without the permission that the access needs.";
+    UnterminatedString "unterminated-string" Protection "a C string has no end inside its segment"
+        "end the string with a NUL byte: .asciiz writes one"
+        "A foreign function's argument of type `cstr` must hold a NUL byte between the pointer and the end of its segment. C would read on past the end.";
+    ForeignNotGranted "foreign-not-granted" Protection "call of a C function in a library that is not granted"
+        "run with --allow-ffi, or add the library to the list of --allow-ffi"
+        "Foreign access is granted for a list of libraries, and the C function pointer that `call_xi` got names a function outside them.";
+    CallbackOnOtherThread "callback-on-other-thread" Protection "C called back on another thread"
+        "let C call back on the thread that called it; a machine runs on one thread at a time"
+        "A C function pointer that was made of a CVM function was called on a thread other than the one that runs the machine, or while no run was going on. The callback did not run and gave zero. The fault is raised at the next foreign call that returns, or when the run ends.";
+    UseAfterFree "use-after-free" Protection "access to C memory that was freed"
+        "do not use the block after it was freed; the report says where that was"
+        "With --check-foreign: the access, or the argument of a C function, lies in a block that the program gave back.";
+    OutsideAllocation "outside-allocation" Protection "access outside a block of C memory"
+        "compare the offset with the size that was allocated"
+        "With --check-foreign: the access begins in a block whose size the machine knows (or its base does), and is not inside it as a whole.";
+    DoubleFree "double-free" Protection "C memory freed twice"
+        "free a block once; the report says where it was freed first"
+        "With --check-foreign: the block was freed before.";
+    InvalidFree "invalid-free" Protection "free of something that was not allocated"
+        "give `free` the pointer that the allocating function gave"
+        "With --check-foreign: the pointer leads into the middle of a block, or into a segment of the machine, whose memory is not C's.";
+    ForeignLeak "foreign-leak" Protection "C memory that was never freed"
+        "free every block before the program ends"
+        "With --check-foreign: when the program ended, blocks that C functions had allocated for it were not freed. The report says where each was allocated.";
+    ForeignCrash "foreign-crash" Abort "a C function crashed"
+        "look at the arguments: C does not check what it is given"
+        "C code raised SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT while a foreign function ran. The state of the C library is unknown, so `cvm` ends with this report; nothing is flushed. Programs that embed the machine have reports only if they ask for them.";
     JumpToNonText "jump-to-non-text" Protection "indirect jump to a pointer that is not a text pointer"
         "take the target with push t:label, or from a table of text pointers"
         "`jmp_i` needs a text pointer. The popped cell has another tag: it points into data, or is no pointer at all.";
@@ -204,6 +231,8 @@ impl FaultGroup {
                 UpperHalf,
                 NonCanonical,
                 UnmappedAddress,
+                UseAfterFree,
+                OutsideAllocation,
             ],
             Self::Write => &[
                 WriteOutOfBounds,
@@ -217,6 +246,8 @@ impl FaultGroup {
                 UpperHalf,
                 NonCanonical,
                 UnmappedAddress,
+                UseAfterFree,
+                OutsideAllocation,
             ],
             Self::ReadConstant | Self::WriteConstant => {
                 &[NullPointer, AbsoluteAccess, UnmappedAddress]
@@ -233,14 +264,37 @@ impl FaultGroup {
                 ReadOutOfBounds,
                 WriteOutOfBounds,
                 CallStackOverflow,
+                ReadFromText,
+                WriteToText,
+                WriteToData,
+                DanglingLocal,
+                NullPointer,
+                AbsoluteAccess,
+                ReservedSegment,
+                UpperHalf,
+                NonCanonical,
+                UnmappedAddress,
+                UnterminatedString,
+                CallToNonFunction,
+                CallTypeMismatch,
+                ForeignNotGranted,
+                CallbackOnOtherThread,
+                UseAfterFree,
+                OutsideAllocation,
+                DoubleFree,
+                InvalidFree,
+                ForeignCrash,
             ],
             Self::PointerTranslation => &[
                 AbsoluteAccess,
                 ReadOutOfBounds,
                 ReadFromText,
                 DanglingLocal,
+                NullPointer,
                 ReservedSegment,
                 UpperHalf,
+                NonCanonical,
+                UnmappedAddress,
             ],
             Self::Abort => &[AbortCalled],
             Self::Breakpoint => &[FaultCode::Breakpoint],

@@ -47,6 +47,7 @@ host_functions! {
     "clock" () -> (nanoseconds) "A clock that only goes forward, in nanoseconds from an unspecified start.";
     "time" () -> (nanoseconds) "Wall-clock time in nanoseconds since 1970-01-01 00:00 UTC, signed.";
     "sleep" (nanoseconds) -> (result) "Waits, after handing buffered output to the system. A time limit ends the wait and the program. 0, or invalid if nanoseconds is negative.";
+    "errno" () -> (code) "The value of C's `errno` right after the last foreign call, which began with 0; so it is not 0 only if that call set it. 0 before the first one.";
     "random" (buffer length) -> (result) "Fills length bytes with random bytes from the operating system. 0, or a negative error.";
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use cvm_asm::diagnostic::{Diagnostic, Levels, Severity};
 use cvm_asm::render::Renderer;
 use cvm_asm::source::SourceMap;
-use cvm_asm::{Assembled, Options, SourceFile, assemble};
+use cvm_asm::{Assembled, Options, SourceFile, assemble, libraries};
 use cvm_spec::image::Image;
+use cvm_symbols::Search;
 
 use crate::case::{Case, ExpectedDiagnostic};
 
@@ -32,6 +33,8 @@ pub struct Program {
     sources: Vec<SourceFile>,
     options: Options,
     levels: Levels,
+    /// `-L`: C functions are looked for, in these directories first.
+    search: Option<Vec<PathBuf>>,
 }
 
 impl Program {
@@ -55,6 +58,7 @@ impl Program {
             sources,
             options: Options::default(),
             levels: Levels::default(),
+            search: None,
         };
         program.apply_flags(&case.flags, case.folder())?;
         Ok(program)
@@ -69,6 +73,7 @@ impl Program {
             }],
             options: Options::default(),
             levels: Levels::default(),
+            search: None,
         }
     }
 
@@ -84,6 +89,10 @@ impl Program {
                     self.options.defines.push(pair);
                 }
                 "-I" => self.options.include_dirs.push(folder.join(value()?)),
+                "-L" => self
+                    .search
+                    .get_or_insert_default()
+                    .push(folder.join(value()?)),
                 "--deny" => self.levels.deny(value()?).map_err(|e| e.to_string())?,
                 "--allow" => self.levels.allow(value()?).map_err(|e| e.to_string())?,
                 other => return Err(format!("the runner does not know the flag {other}")),
@@ -100,6 +109,11 @@ impl Program {
             ..self.options.clone()
         };
         let mut assembled = assemble(&self.sources, &options);
+        if let Some(directories) = &self.search {
+            let search = Search::new(directories.iter().cloned());
+            let missing = libraries::check(&assembled.foreign, &search);
+            assembled.diagnostics.extend(missing);
+        }
         self.levels.apply(&mut assembled.diagnostics);
         if assembled
             .diagnostics

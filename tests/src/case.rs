@@ -94,6 +94,10 @@ pub struct Run {
     pub is_interpreter_only: bool,
     /// `--timeout`.
     pub timeout: Option<Duration>,
+    /// What of C is granted: nothing, or libraries by name, all if there are none.
+    pub foreign: Option<Vec<String>>,
+    /// `--check-foreign`.
+    pub check_foreign: bool,
     /// `--max-heap`, in bytes.
     pub max_heap: Option<u64>,
     /// `--call-stack`, in bytes.
@@ -120,6 +124,8 @@ impl Default for Run {
             is_unmetered: false,
             is_interpreter_only: false,
             timeout: None,
+            foreign: None,
+            check_foreign: false,
             max_heap: None,
             call_stack: None,
             end: ExpectedEnd::Exit(0),
@@ -153,6 +159,8 @@ pub struct Case {
     pub is_program: bool,
     /// A part of the message with which the machine refuses the module.
     pub refused: Option<String>,
+    /// How that machine is granted C.
+    pub refused_run: Run,
 }
 
 impl Case {
@@ -199,6 +207,7 @@ impl Parser {
                 runs: Vec::new(),
                 is_program: true,
                 refused: None,
+                refused_run: Run::default(),
             },
             shared: Run::default(),
             runs: Vec::new(),
@@ -253,6 +262,11 @@ impl Parser {
             "timeout" => self.run().timeout = Some(duration(word)?),
             "max-heap" => self.run().max_heap = Some(number(word)?),
             "call-stack" => self.run().call_stack = Some(number(word)?),
+            "foreign" => {
+                let libraries = word.split_whitespace().map(str::to_string).collect();
+                self.run().foreign = Some(libraries);
+            }
+            "check-foreign" => self.run().check_foreign = true,
             "exit" => {
                 let status = word.parse().map_err(|_| format!("bad status {word}"))?;
                 self.run().end = ExpectedEnd::Exit(status);
@@ -329,6 +343,7 @@ impl Parser {
 
     fn finish(self) -> Case {
         let mut case = self.case;
+        case.refused_run = self.shared.clone();
         let fails = !case.is_program
             || case.verify.is_some()
             || case.refused.is_some()

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvm::fault::Fault;
+use cvm::ffi::ForeignGrant;
 use cvm::host::Host;
 use cvm::host::sys::{Capture, DirGrant, Stdin, Sys, SysOptions};
-use cvm::machine::{self, Exit, Limits, Machine, Tiering};
+use cvm::machine::{self, Exit, Limits, Machine, MachineError, Tiering};
+use cvm::report::{Problem, Reporter};
 use cvm::verify::Module;
 use tempfile::TempDir;
 
@@ -165,8 +167,19 @@ pub fn run(
     }
     let mut host = Host::new();
     host.add(Sys::new(options).map_err(|error| error.to_string())?);
+    if let Some(libraries) = &run.foreign {
+        let grant = match libraries.is_empty() {
+            true => ForeignGrant::all(),
+            false => ForeignGrant::libraries(libraries.clone()),
+        };
+        let grant = grant.search_in([crate::c_library::folder()?]);
+        host.allow_foreign(match run.check_foreign {
+            true => grant.checked(),
+            false => grant,
+        });
+    }
     let mut machine = Machine::new(Arc::clone(module), host, engine.limits(run))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| message_of(&error))?;
     machine.set_engine(engine.of_machine());
     // Hot at the second call or round, and compiled at once: so that every place where the engines change is tried.
     machine.set_tiering(Tiering {
@@ -187,6 +200,12 @@ pub fn run(
         stderr: errors.bytes(),
         fuel,
     })
+}
+
+/// An error with all that its report says.
+fn message_of(error: &MachineError) -> String {
+    let report = Reporter::new().problem_text(&Problem::from(error));
+    format!("{error}\n{report}")
 }
 
 /// A copy, so that no run changes the files of a case; an empty folder without a source.

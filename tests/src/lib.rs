@@ -14,6 +14,7 @@
 
 pub mod assembly;
 pub mod bless;
+pub mod c_library;
 pub mod case;
 pub mod directive;
 pub mod discover;

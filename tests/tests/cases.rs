@@ -104,8 +104,7 @@ fn rejected(case: &Case, image: Image) -> Result<(), String> {
 
 /// The machine must refuse the module with this text.
 fn refused(case: &Case, module: &Arc<Module>, text: &str) -> Result<(), String> {
-    let run_of_case = cvm_tests::case::Run::default();
-    match run(Engine::Metered, module, case, &run_of_case) {
+    match run(Engine::Metered, module, case, &case.refused_run) {
         Ok(seen) => Err(format!("it ran and ended with status {}", seen.status)),
         Err(error) if error.contains(text) => Ok(()),
         Err(error) => Err(format!("refused with `{error}`, expected `{text}`")),

@@ -49,6 +49,7 @@ impl Assembler<'_> {
         Assembled {
             image,
             diagnostics: std::mem::take(&mut self.reports).finish(),
+            foreign: std::mem::take(&mut self.program.foreign),
             included: Vec::new(),
             dependencies: std::mem::take(&mut self.dependencies),
             listing: std::mem::take(&mut self.listing),

@@ -11,7 +11,7 @@
 //! | `statement` | which kind of statement it is |
 //! | `expression`, `evaluate`, `symbols`, `structure` | values and what names mean |
 //! | `instruction`, `operand`, `function`, `frame`, `flow`, `stack` | code |
-//! | `data`, `program`, `macros` | the other directives |
+//! | `data`, `program`, `foreign`, `macros` | the other directives |
 //! | `constants`, `finish`, `references`, `debug` | forward references, symbols, relocations, the image |
 //! | `report`, `place` | diagnostics and where they point |
 //!
@@ -29,6 +29,7 @@ mod expression;
 mod finish;
 mod fixup;
 mod flow;
+mod foreign;
 mod frame;
 mod function;
 mod input;

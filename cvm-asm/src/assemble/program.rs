@@ -1,25 +1,26 @@
 //! What a program has beside code and data: entry, heap, imports, exports, types.
 
-use cvm_spec::foreign::Signature;
 use cvm_spec::host::{HOST_FUNCTIONS, host_function};
-use cvm_spec::image::{FunctionType, IMPORT_LEAF, Import, ImportKind, StringRef, Type};
+use cvm_spec::image::{FunctionType, Import, ImportKind, StringRef, Type};
 use cvm_spec::limits::HEAP_MAX;
 use cvm_spec::pointer::HEAP_PAGE;
 use rustc_hash::FxHashMap;
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode as Code, Span};
+use crate::libraries::ForeignSymbol;
 use crate::suggest;
 
 use super::Assembler;
 use super::cursor::Cursor;
 use super::expression::Term;
+use super::foreign::{is_signature, statement_text};
 use super::function::Arguments;
 use super::names::{Definition, Name};
 use super::place::Place;
 use super::report::Reported;
 
 /// Longest name of a module or library in bytes (`spec/format.md`).
-const MODULE_MAX: usize = 1024;
+pub(super) const MODULE_MAX: usize = 1024;
 
 /// The image's string pool, each string once.
 #[derive(Default)]
@@ -62,7 +63,7 @@ impl Types {
         }))
     }
 
-    fn intern(&mut self, ty: Type) -> u32 {
+    pub(super) fn intern(&mut self, ty: Type) -> u32 {
         let list = &mut self.list;
         *self.known.entry(ty).or_insert_with(|| {
             list.push(ty);
@@ -105,12 +106,14 @@ pub(super) struct Program {
     pub(super) imports: Vec<Import>,
     /// Names and places of the imports.
     pub(super) import_names: Vec<Named>,
+    /// What is imported from C libraries.
+    pub(super) foreign: Vec<ForeignSymbol>,
     pub(super) assertions: Vec<Assertion>,
     pub(super) strings: Strings,
 }
 
 impl Assembler<'_> {
-    fn named(&mut self, c: &mut Cursor<'_>, what: &str) -> Result<Named, Reported> {
+    pub(super) fn named(&mut self, c: &mut Cursor<'_>, what: &str) -> Result<Named, Reported> {
         let (name, place) = self.name_operand(c, what)?;
         Ok(Named { name, place })
     }
@@ -154,7 +157,7 @@ impl Assembler<'_> {
     }
 
     /// Checks a name that other modules see.
-    fn check_outside_name(
+    pub(super) fn check_outside_name(
         &mut self,
         c: &Cursor<'_>,
         start: usize,
@@ -178,7 +181,7 @@ impl Assembler<'_> {
         Err(self.expected(c, what))
     }
 
-    fn take_keyword(&mut self, c: &mut Cursor<'_>, word: &[u8]) -> bool {
+    pub(super) fn take_keyword(&mut self, c: &mut Cursor<'_>, word: &[u8]) -> bool {
         c.skip_blanks();
         let start = c.at;
         let found = c.word() == word;
@@ -214,7 +217,7 @@ impl Assembler<'_> {
     }
 
     /// Defines an import, whose type is known.
-    fn add_import(&mut self, named: Named, import: Import) -> Result<(), Reported> {
+    pub(super) fn add_import(&mut self, named: Named, import: Import) -> Result<(), Reported> {
         let index = self.program.imports.len() as u32;
         self.define_word(named.name, Definition::Import(index), named.place)?;
         self.program.imports.push(import);
@@ -336,97 +339,6 @@ impl Assembler<'_> {
         Ok(())
     }
 
-    /// `.foreign "library" name signature [as alias] [leaf]`.
-    pub(super) fn foreign(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
-        c.skip_blanks();
-        let at = c.at;
-        let library = self.text_operand(c, "the library's name in quotes")?;
-        let library_span = self.span(c, at, c.at);
-        let mut named = self.named(c, "the name of the C function")?;
-        let name = self.names.text(named.name).to_owned();
-        let signature = self.signature(c);
-        let (signature, mut failed) = match signature {
-            Ok(signature) => (signature, None),
-            Err(reported) => {
-                c.skip_rest();
-                (empty_signature(), Some(reported))
-            }
-        };
-        let mut flags = 0;
-        if failed.is_none() {
-            if self.take_keyword(c, b"as") {
-                match self.named(c, "the name that it has here") {
-                    Ok(alias) => named = alias,
-                    Err(reported) => failed = Some(reported),
-                }
-            }
-            if failed.is_none() && self.take_keyword(c, b"leaf") {
-                flags = IMPORT_LEAF;
-            }
-        }
-        let type_index = self.foreign_type(&signature);
-        let sound = !library.is_empty()
-            && library.len() <= MODULE_MAX
-            && !library.chars().any(char::is_control)
-            && !library.split(['/', '\\']).any(|part| part == "..");
-        let import = Import {
-            kind: ImportKind::Foreign,
-            flags,
-            type_index,
-            module: self.program.strings.add(library.as_bytes()),
-            name: self.program.strings.add(name.as_bytes()),
-        };
-        self.add_import(named, import)?;
-        if let Some(reported) = failed {
-            return Err(reported);
-        }
-        if !sound {
-            let message = "a library's name is a file name or a path without `..`";
-            return Err(self.error(Code::OutOfRange, library_span, message));
-        }
-        Ok(())
-    }
-
-    /// Reads the signature of a C function.
-    fn signature(&mut self, c: &mut Cursor<'_>) -> Result<Signature, Reported> {
-        c.skip_blanks();
-        let rest = statement_text(c);
-        match Signature::parse_prefix(rest) {
-            Ok((signature, length)) => {
-                c.at += length;
-                Ok(signature)
-            }
-            Err(error) => {
-                let start = c.at + error.offset.min(rest.len());
-                let span = self.span(c, start, start + error.length.max(1));
-                let message = format!("expected {}, found {}", error.expected, error.found);
-                let diagnostic = Diagnostic::new(Code::WrongOperand, span, message);
-                let word = rest.get(error.offset..error.offset + error.length);
-                let types = cvm_spec::foreign::Scalar::ALL
-                    .iter()
-                    .map(|scalar| scalar.name())
-                    .chain(["void", "ptr", "cstr", "const", "fn"]);
-                let closest = word.and_then(|word| suggest::closest(word, types));
-                Err(self.report(match closest {
-                    Some(closest) => diagnostic
-                        .help(format!("did you mean `{closest}`?"))
-                        .fix(span, closest),
-                    None => diagnostic,
-                }))
-            }
-        }
-    }
-
-    fn foreign_type(&mut self, signature: &Signature) -> u32 {
-        let (args, results) = signature.arity();
-        let signature = self.program.strings.add(signature.to_string().as_bytes());
-        self.types.intern(Type::Foreign {
-            args,
-            results,
-            signature,
-        })
-    }
-
     /// `.type NAME (args) [-> results] [, brand N]`, or with a signature of C types a foreign type.
     pub(super) fn type_directive(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
         let named = self.named(c, "the type's name")?;
@@ -496,51 +408,6 @@ pub(super) fn closest_host_function(text: &str) -> Option<String> {
         .map(String::as_str)
         .or_else(closest)
         .map(str::to_owned)
-}
-
-/// The rest of the statement; a comment begins at `;`, which no signature has.
-fn statement_text<'t>(c: &Cursor<'t>) -> &'t str {
-    let rest = c.text.get(c.at..).unwrap_or_default();
-    let end = rest
-        .iter()
-        .position(|byte| super::cursor::ends_statement(*byte));
-    let rest = &rest[..end.unwrap_or(rest.len())];
-    match std::str::from_utf8(rest) {
-        Ok(text) => text,
-        Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
-    }
-}
-
-/// Whether the header of a `.type` has C types: a result that is a word, or arguments that all begin with a type.
-fn is_signature(text: &str) -> bool {
-    let begins = |text: &str| {
-        let text = text.trim_start();
-        let word = text.split(|c: char| !c.is_ascii_alphanumeric()).next();
-        text.starts_with('{')
-            || word.is_some_and(|word| {
-                let scalars = cvm_spec::foreign::Scalar::ALL.iter();
-                matches!(word, "void" | "ptr" | "cstr" | "const" | "fn")
-                    || scalars.map(|scalar| scalar.name()).any(|name| name == word)
-            })
-    };
-    let (args, result) = match text.rsplit_once("->") {
-        Some((args, result)) => (args, Some(result)),
-        None => (text, None),
-    };
-    match (result, args.trim_start().strip_prefix('(')) {
-        (Some(result), _) if begins(result) => true,
-        (None, Some(args)) => begins(args),
-        _ => false,
-    }
-}
-
-fn empty_signature() -> Signature {
-    Signature {
-        args: Vec::new(),
-        fixed: None,
-        result: cvm_spec::foreign::ForeignType::Void,
-        owner: None,
-    }
 }
 
 /// A count with its noun.

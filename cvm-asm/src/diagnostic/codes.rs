@@ -134,4 +134,8 @@ diagnostics! {
         "No instruction names this local. Remove the declare, or begin its name with `_` to keep it.";
     WriteToData "write-to-data" Warning "a write into the data segment"
         "The base of this write is a data pointer that is known when the program is assembled. The data segment is read-only, so the write faults when it runs. Put the object into .bss; it may have initial contents there.";
+    MissingSymbol "missing-symbol" Warning "a C library without the symbol that is imported"
+        "The library is on this host and exports nothing of this name. Macros and inline functions of a header have no symbol. The program would be refused when it is loaded here.";
+    MissingLibrary "missing-library" Warning "a C library that is not on this host"
+        "The library is in none of the directories given with -L nor where the system keeps libraries, or it cannot be read. The program can still run on a host that has it.";
 }

@@ -128,7 +128,7 @@ fn missing(image: &Image, opcode: Opcode, index: u32) -> Option<String> {
             "`{mnemonic}` names function {index}, which does not exist"
         )),
         OperandKind::Import => match image.imports.get(at).map(|import| import.kind) {
-            Some(ImportKind::ForeignData | ImportKind::ModuleData) => Some(format!(
+            Some(ImportKind::ModuleData) => Some(format!(
                 "`{mnemonic}` names import {index}, which is no function"
             )),
             Some(_) => None,

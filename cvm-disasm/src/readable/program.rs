@@ -67,10 +67,14 @@ pub(super) fn import_names(
 fn unspeakable(image: &Image, import: &Import) -> Option<&'static str> {
     let ty = image.types.get(import.type_index as usize);
     match import.kind {
-        ImportKind::ForeignData | ImportKind::ModuleData => {
-            Some("is a data object, which assembly cannot import")
+        ImportKind::ModuleData => Some("is a data object, which assembly cannot import"),
+        ImportKind::ForeignData
+            if ty.is_none_or(|ty| ty.arity() != (0, 1))
+                || matches!(ty, Some(Type::Function(ty)) if ty.brand != 0) =>
+        {
+            Some("has a type that no C object has in assembly")
         }
-        ImportKind::Foreign | ImportKind::Module if !is_plain(string(image, import.name)) => {
+        ImportKind::Module if !is_plain(string(image, import.name)) => {
             Some("has a name that assembly cannot write")
         }
         ImportKind::Module if matches!(ty, Some(Type::Function(ty)) if ty.brand != 0) => {
@@ -135,7 +139,17 @@ fn import(out: &mut Text<'_>, program: &Program<'_>, index: usize) {
             out.bytes(b".foreign ")
                 .quoted(string(image, import.module))
                 .byte(b' ');
-            out.bytes(own).byte(b' ');
+            match is_plain(own) {
+                true => out.bytes(own).byte(b' '),
+                false => out.quoted(own).byte(b' '),
+            };
+            if import.kind == ImportKind::ForeignData {
+                out.str("data");
+                if own != name {
+                    out.bytes(b" as ").bytes(name);
+                }
+                return out.end();
+            }
         }
     }
     match image.types.get(import.type_index as usize) {

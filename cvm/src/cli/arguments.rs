@@ -32,7 +32,7 @@ Exit status of `cvm run`:
   65   not an image, or not a program    136  arithmetic fault
   66   a file is missing                 137  a limit was reached: fuel, time, memory
   74   writing the output failed         139  protection fault, or call stack overflow
-  77   an import is not permitted";
+  77   an import is not permitted            (134 also if a C function crashed)";
 
 const RUN_AFTER_HELP: &str = "\
 Everything behind the program's name belongs to the program.
@@ -43,6 +43,7 @@ Examples:
   cvm run --dir /srv/data:data:ro x.cvm    it sees /srv/data as `data`, and may only read
   cvm run --env LANG --env LEVEL=3 x.cvm   it sees two environment variables
   cvm run --fuel 1000000 --timeout 500ms --max-heap 64M x.cvm
+  cvm run --allow-ffi=libm.so.6 x.cvm      it may call functions of one C library
   cvm run --invoke add math.cvm 2 3        call an exported function; prints its results
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
@@ -166,10 +167,14 @@ pub(super) struct Run {
     #[arg(long, help_heading = "Permissions")]
     pub(super) env_all: bool,
 
-    /// Allow C functions, of all libraries or of these
+    /// Allow C functions and the use of C's memory, of all libraries or of these
     #[arg(long, value_name = "LIBS", num_args = 0..=1, require_equals = true, value_delimiter = ',',
           help_heading = "Permissions")]
     pub(super) allow_ffi: Option<Vec<String>>,
+
+    /// Record what C functions allocate and free, and report wrong uses and leaks (slower)
+    #[arg(long, requires = "allow_ffi", help_heading = "Permissions")]
+    pub(super) check_foreign: bool,
 
     /// End the program after so many instructions
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Limits")]
@@ -186,6 +191,11 @@ pub(super) struct Run {
     /// Give the call stack this size [default: 16M]
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
     pub(super) call_stack: Option<u64>,
+
+    /// Look for C libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath,
+          requires = "allow_ffi")]
+    pub(super) library: Vec<PathBuf>,
 
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]

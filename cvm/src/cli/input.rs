@@ -31,7 +31,7 @@ pub(super) struct Input {
     /// The name as it was given.
     pub(super) name: String,
     contents: Contents,
-    sources: Box<dyn Sources>,
+    sources: Arc<dyn Sources + Send + Sync>,
 }
 
 enum Contents {
@@ -40,9 +40,10 @@ enum Contents {
 }
 
 /// A program that may run, with the sources for its reports.
+#[derive(Clone)]
 pub(super) struct Program {
     pub(super) module: Arc<Module>,
-    sources: Box<dyn Sources>,
+    sources: Arc<dyn Sources + Send + Sync>,
 }
 
 impl Program {
@@ -91,7 +92,7 @@ impl Input {
             return Input::assemble(name, bytes, console);
         }
         Ok(Input {
-            sources: Box::new(FileSources::of_image(path)),
+            sources: Arc::new(FileSources::of_image(path)),
             contents: Contents::Bytes(bytes),
             name,
         })
@@ -121,7 +122,7 @@ impl Input {
                 Ok(Input {
                     name,
                     contents: Contents::Assembled(Box::new(image)),
-                    sources: Box::new(MemorySources(sources)),
+                    sources: Arc::new(MemorySources(sources)),
                 })
             }
         }

@@ -6,6 +6,7 @@
 mod arguments;
 mod console;
 mod explain;
+mod foreign;
 mod info;
 mod input;
 mod manual;
@@ -15,6 +16,7 @@ mod values;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
@@ -46,9 +48,17 @@ pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(with_run(words.collect())) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed pipe is no reason to complain about the help text.
-            let _ = error.print();
-            return if error.use_stderr() { USAGE } else { 0 };
+            let printed = error.print();
+            return match printed {
+                _ if error.use_stderr() => USAGE,
+                // A closed pipe is no reason to complain about the help text.
+                Err(failed) if failed.kind() != ErrorKind::BrokenPipe => {
+                    let problem = console::output_failed(&failed);
+                    Console::new(arguments::Format::Text).problem(&problem);
+                    problem.exit_status
+                }
+                _ => 0,
+            };
         }
     };
     let console = Console::new(arguments.format());

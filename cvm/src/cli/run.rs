@@ -12,12 +12,12 @@ use cvm::host::Host;
 use cvm::host::sys::{Stdin, Sys, SysOptions};
 use cvm::machine::{self, Exit, Limits, Machine, MachineError};
 use cvm::report::Problem;
-use cvm_spec::image::{Image, ImportKind};
 use cvm_spec::pointer::Tag;
 
 use super::Failure;
 use super::arguments::{Engine, Format, Run};
 use super::console::{Console, output_failed};
+use super::foreign;
 use super::input::{Input, Program};
 use super::output::Output;
 use super::values;
@@ -42,17 +42,22 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
         console.problem_in(&problem, program.reporter());
         Failure::Reported(problem.exit_status)
     };
-    if let Some(problem) = foreign_import(program.module.image(), arguments) {
+    #[cfg(not(feature = "ffi"))]
+    if let Some(problem) = foreign::unavailable(program.module.image(), arguments) {
         return Err(report(problem));
     }
     let output = Output::default();
     let mut host = Host::new();
     host.add(sys(arguments, program_args, &output)?);
     host.add(output.clone());
+    #[cfg(feature = "ffi")]
+    foreign::allow(&mut host, arguments);
     let limits = limits(arguments);
     let refused = |error: &MachineError| report(Problem::from(error));
     let mut machine =
         Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
+    #[cfg(feature = "ffi")]
+    foreign::report_at_once(&mut machine, arguments, &program, console);
     machine.set_engine(engine);
     let start = Instant::now();
     let exit = match &arguments.invoke {
@@ -75,34 +80,6 @@ fn limits(arguments: &Run) -> Limits {
         max_heap: arguments.max_heap.unwrap_or(defaults.max_heap),
         call_stack: arguments.call_stack.unwrap_or(defaults.call_stack),
     }
-}
-
-/// The error for a foreign import that is allowed, but that this build cannot provide. What is not allowed the
-/// machine refuses.
-fn foreign_import(image: &Image, arguments: &Run) -> Option<Problem> {
-    let allowed = arguments.allow_ffi.as_ref()?;
-    let foreign =
-        image.imports.iter().enumerate().filter(|(_, import)| {
-            matches!(import.kind, ImportKind::Foreign | ImportKind::ForeignData)
-        });
-    let text = |reference| image.string(reference).unwrap_or_default();
-    let mut first = None;
-    for (number, import) in foreign {
-        let library = text(import.module);
-        if !allowed.is_empty() && !allowed.iter().any(|name| name == library) {
-            return None;
-        }
-        first = first.or(Some((number as u32, import)));
-    }
-    let (number, import) = first?;
-    let message = format!(
-        "the program imports the C function `{}` of `{}`; this version of cvm cannot call C functions",
-        text(import.name),
-        text(import.module)
-    );
-    let mut problem = Problem::new("foreign-unavailable", message);
-    problem.import = Some(number);
-    Some(problem)
 }
 
 /// The namespace `sys` as the flags describe it.

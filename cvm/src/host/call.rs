@@ -19,6 +19,14 @@ pub(crate) struct ImportTarget {
 }
 
 impl ImportTarget {
+    /// Of imports that are called in another way.
+    pub(crate) const NONE: ImportTarget = ImportTarget {
+        module: usize::MAX,
+        number: 0,
+        args: 0,
+        results: 0,
+    };
+
     /// Cells that a call needs: as many as the larger of its two counts.
     pub(crate) fn cells(&self) -> usize {
         usize::from(self.args.max(self.results))

@@ -90,6 +90,8 @@ pub trait HostModule: Send {
 #[derive(Default)]
 pub struct Host {
     pub(crate) modules: Vec<Box<dyn HostModule>>,
+    #[cfg(feature = "ffi")]
+    pub(crate) foreign: Option<crate::ffi::ForeignGrant>,
 }
 
 impl std::fmt::Debug for Host {
@@ -104,6 +106,27 @@ impl Host {
     /// A host that offers nothing.
     pub fn new() -> Host {
         Host::default()
+    }
+
+    /// Grants C functions and memory that C owns. Without it a program has neither.
+    #[cfg(feature = "ffi")]
+    pub fn allow_foreign(&mut self, grant: crate::ffi::ForeignGrant) -> &mut Host {
+        self.foreign = Some(grant);
+        self
+    }
+
+    /// Whether a program may use a library of C.
+    pub(crate) fn allows_library(&self, library: &str) -> bool {
+        #[cfg(feature = "ffi")]
+        return self
+            .foreign
+            .as_ref()
+            .is_some_and(|grant| grant.allows(library));
+        #[cfg(not(feature = "ffi"))]
+        {
+            let _ = library;
+            false
+        }
     }
 
     /// Tells every namespace that a run begins.

@@ -1,7 +1,7 @@
 //! The clock and the interrupt flag of a run, for host functions that wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use cvm_spec::fault::FaultCode;
@@ -19,6 +19,7 @@ const SLICE: Duration = Duration::from_millis(20);
 pub struct Watch {
     deadline: Option<Instant>,
     interrupt: Option<Arc<AtomicBool>>,
+    errno: Option<Arc<AtomicI32>>,
 }
 
 impl Watch {
@@ -27,7 +28,22 @@ impl Watch {
         Watch {
             deadline,
             interrupt,
+            errno: None,
         }
+    }
+
+    /// The same, with the place where foreign calls leave C's `errno`.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn with_errno(mut self, errno: Option<Arc<AtomicI32>>) -> Watch {
+        self.errno = errno;
+        self
+    }
+
+    /// C's `errno` after the last foreign call; 0 if there was none.
+    pub fn errno(&self) -> i32 {
+        self.errno
+            .as_ref()
+            .map_or(0, |errno| errno.load(Ordering::Relaxed))
     }
 
     /// Whether there is anything to watch.

@@ -14,7 +14,10 @@ use crate::host::call::ImportTarget;
 use crate::jit::tier::Tier;
 use crate::machine::Exit;
 use crate::memory::Memory;
+use crate::verify::Module;
 
+use super::Code;
+use super::foreign::Foreign;
 use super::handover::Left;
 use super::op::{Op, Slots};
 use super::translate::Land;
@@ -84,6 +87,40 @@ pub(crate) struct Context {
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) stop: Stop,
+    /// Everything foreign of the machine; null without a grant.
+    pub(crate) foreign: *const Foreign,
+    /// The call of C that is going on.
+    pub(crate) site: Site,
+    /// A host function ran since the last flush before a call of C, and C since the last flush before a host function:
+    /// both write to the same standard output.
+    pub(crate) host_ran: bool,
+    pub(crate) foreign_ran: bool,
+    /// The code that runs, for the places of calls of C.
+    pub(crate) code: *const Code,
+    /// First frame of the shadow stack.
+    pub(crate) shadow_base: *mut ShadowFrame,
+    /// The module that runs.
+    pub(crate) module: *const Module,
+}
+
+/// Where C is called from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// The op that calls.
+    pub(crate) ip: *const Op,
+    /// Its frame.
+    pub(crate) fp: Slots,
+    /// First cell that a callback can use.
+    pub(crate) top: Slots,
+}
+
+impl Site {
+    /// No call.
+    pub(crate) const NONE: Site = Site {
+        ip: std::ptr::null(),
+        fp: std::ptr::null_mut(),
+        top: std::ptr::null_mut(),
+    };
 }
 
 impl Context {

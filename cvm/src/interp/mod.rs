@@ -7,6 +7,11 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod context;
+#[cfg(feature = "ffi")]
+pub(crate) mod foreign;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_foreign.rs"]
+pub(crate) mod foreign;
 pub(crate) mod handlers;
 pub(crate) mod handover;
 pub(crate) mod op;

@@ -2,15 +2,18 @@
 
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cvm_spec::codec::{Operand, decode};
 use cvm_spec::image::Image;
+use cvm_spec::isa::Opcode;
 
-use crate::fault::Frame;
+use crate::fault::{Callee, Frame};
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
 use crate::jit::tier::Tier;
@@ -19,7 +22,8 @@ use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
 use crate::verify::Module;
 
-use super::context::{Context, ShadowFrame, Stop};
+use super::context::{Context, ShadowFrame, Site, Stop};
+use super::foreign::Foreign;
 use super::handlers::list;
 use super::handover::Left;
 use super::{Code, CodeOptions};
@@ -73,6 +77,7 @@ pub(crate) struct Run<'m> {
     pub(crate) fuel: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
+    pub(crate) foreign: *const Foreign,
 }
 
 /// How a run ended, and the fuel that is left.
@@ -95,8 +100,14 @@ impl Run<'_> {
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
-        self.host
-            .start(&Watch::new(deadline, self.interrupt.clone()));
+        let watch = Watch::new(deadline, self.interrupt.clone());
+        #[cfg(feature = "ffi")]
+        // SAFETY: the machine's, which outlives the run.
+        let watch = match unsafe { self.foreign.as_ref() } {
+            Some(foreign) => watch.with_errno(foreign.errno()),
+            None => watch,
+        };
+        self.host.start(&watch);
         let cells = self.stacks.cells.base().cast::<u64>();
         let shadow = self.stacks.shadow.base().cast::<ShadowFrame>();
         let mut tier = self.tier;
@@ -122,6 +133,13 @@ impl Run<'_> {
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: Stop::Returned,
+            foreign: self.foreign,
+            site: Site::NONE,
+            host_ran: true,
+            foreign_ran: false,
+            code,
+            shadow_base: shadow,
+            module: self.module,
         };
         let ctx: *mut Context = &mut context;
         // SAFETY: shadow has room for one frame more than there are cells, and every call moves fp up by at least one
@@ -149,33 +167,28 @@ impl Run<'_> {
                     fp: cells,
                 };
                 (*ctx).shadow = shadow.add(1);
-                list::run(callee.code, cells, shadow.add(1), table, ctx);
-            }
-            let exit = match mem::replace(&mut (*ctx).stop, Stop::Returned) {
-                Stop::Returned => {
-                    Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect())
+                #[cfg(feature = "ffi")]
+                if let Some(foreign) = self.foreign.as_ref() {
+                    foreign.begin_run(super::foreign::engine(ctx), (*ctx).memory);
                 }
-                Stop::Exit(exit) => exit,
-                Stop::Compiled(Left::Exit(exit)) => exit,
-                Stop::Compiled(Left::Panic(panic)) => {
+                list::run(callee.code, cells, shadow.add(1), table, ctx);
+                #[cfg(feature = "ffi")]
+                if let Some(foreign) = self.foreign.as_ref() {
+                    let late = foreign.end_run();
+                    if let (Some(failure), Stop::Returned) = (late, &(*ctx).stop) {
+                        (*ctx).stop = Stop::Fault {
+                            fault: Box::new(super::foreign::late_fault(&*ctx, failure)),
+                            op: code.finish,
+                        };
+                    }
+                }
+            }
+            let exit = match exit_of(&mut *ctx) {
+                Ok(Some(exit)) => exit,
+                Ok(None) => Exit::Returned((0..results as usize).map(|n| *cells.add(n)).collect()),
+                Err(panic) => {
                     (*(*ctx).memory).pop_locals_to(csp);
                     resume_unwind(panic)
-                }
-                Stop::Compiled(Left::Fault { fault, mut place }) => {
-                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
-                    let frames = std::slice::from_raw_parts(shadow, frames);
-                    place.callers.extend(callers(image, code, frames));
-                    Exit::Fault(Box::new(locate(image, *fault, place)))
-                }
-                Stop::Fault { fault, op } => {
-                    let frames = (*ctx).shadow.offset_from(shadow) as usize;
-                    let frames = std::slice::from_raw_parts(shadow, frames);
-                    let place = Place {
-                        ip: code.text_offset(op),
-                        csp: (*(*ctx).memory).csp(),
-                        callers: callers(image, code, frames),
-                    };
-                    Exit::Fault(Box::new(locate(image, *fault, place)))
                 }
             };
             (*(*ctx).memory).pop_locals_to(csp);
@@ -187,16 +200,97 @@ impl Run<'_> {
     }
 }
 
-/// The frames that shadow frames return to, innermost first. The outermost shadow frame returns to the host.
-fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame]) -> Vec<Frame> {
+/// How a run ends whose handlers stopped, or wait for C; `None` if its function returned. A fault is located with the
+/// stacks as they are, once: afterwards the context keeps the exit.
+///
+/// # Errors
+/// The panic of a host function, which has to go on.
+///
+/// # Safety
+/// The context's pointers are those of a run that is not over.
+pub(super) unsafe fn exit_of(ctx: &mut Context) -> Result<Option<Exit>, Box<dyn Any + Send>> {
+    // SAFETY: module, code, memory and shadow stack are the run's, which is not over.
+    unsafe {
+        let image = (*ctx.module).image();
+        let code = &*ctx.code;
+        let count = ctx.shadow.offset_from(ctx.shadow_base) as usize;
+        let frames = std::slice::from_raw_parts(ctx.shadow_base, count);
+        let exit = match mem::replace(&mut ctx.stop, Stop::Returned) {
+            Stop::Returned => return Ok(None),
+            Stop::Exit(exit) | Stop::Compiled(Left::Exit(exit)) => exit,
+            Stop::Compiled(Left::Panic(panic)) => return Err(panic),
+            Stop::Compiled(Left::Fault { fault, mut place }) => {
+                callers(image, code, frames, &mut place);
+                Exit::Fault(Box::new(locate(image, *fault, place)))
+            }
+            Stop::Fault { fault, op } => {
+                let mut place = Place {
+                    ip: code.text_offset(op),
+                    csp: (*ctx.memory).csp(),
+                    callers: Vec::new(),
+                    targets: Vec::new(),
+                };
+                callers(image, code, frames, &mut place);
+                Exit::Fault(Box::new(locate(image, *fault, place)))
+            }
+        };
+        ctx.stop = Stop::Exit(exit.clone());
+        Ok(Some(exit))
+    }
+}
+
+/// Adds the frames that shadow frames return to, innermost first. The outermost shadow frame returns to the host.
+///
+/// # Safety
+/// The shadow frames are those of a run that is not over.
+unsafe fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame], place: &mut Place) {
     let callers = shadow.get(1..).unwrap_or(&[]);
-    let frame_of = |frame: &ShadowFrame| {
+    let is_sentinel = |frame: Option<&ShadowFrame>| frame.is_some_and(|f| f.ip == code.finish);
+    for (number, frame) in callers.iter().enumerate().rev() {
         // The op before the one returned to belongs to the call instruction.
-        let ip = code.text_offset(frame.ip.wrapping_sub(1))?;
-        Some(Frame {
-            function: image.function_at(ip)?,
+        let Some(ip) = code.text_offset(frame.ip.wrapping_sub(1)) else {
+            continue;
+        };
+        let Some(function) = image.function_at(ip) else {
+            continue;
+        };
+        if is_sentinel(Some(frame)) {
+            continue;
+        }
+        // A frame below a sentinel called C, which called back.
+        let foreign = match is_sentinel(callers.get(number + 1)) {
+            // SAFETY: the frame is one of the run's.
+            true => unsafe { callee(image, ip, frame, &mut place.targets) },
+            false => None,
+        };
+        place.callers.push(Frame {
+            function,
             ip,
-        })
-    };
-    callers.iter().rev().filter_map(frame_of).collect()
+            foreign,
+        });
+    }
+}
+
+/// The C function that the instruction at `ip` called.
+///
+/// # Safety
+/// The frame is that of the call, which is still going on.
+unsafe fn callee(
+    image: &Image,
+    ip: u32,
+    frame: &ShadowFrame,
+    targets: &mut Vec<u64>,
+) -> Option<Callee> {
+    let (instruction, _) = decode(&image.text, ip as usize).ok()?;
+    match (instruction.opcode, instruction.operand) {
+        (Opcode::CallX, Operand::Index(import)) => Some(Callee::Import(import)),
+        (Opcode::CallXi, _) => {
+            // SAFETY: the frame returns behind a call through a pointer and its data cell; that call is still going on,
+            // so the slot holds the pointer.
+            let target = unsafe { *frame.fp.add(usize::from((*frame.ip.sub(2)).b)) };
+            targets.push(target);
+            Some(Callee::Symbol(targets.len() as u32 - 1))
+        }
+        _ => None,
+    }
 }

@@ -130,12 +130,14 @@ fn place(
         Some(Frame {
             function: image.function_at(ip)?,
             ip,
+            foreign: None,
         })
     };
     Place {
         ip,
         csp,
         callers: callers.iter().filter_map(|ip| frame_of((*ip)?)).collect(),
+        targets: Vec::new(),
     }
 }
 

@@ -6,9 +6,16 @@
 //! - A limit in the table is `size - width + 1`, or 0 where the policy forbids the access, so policy, width and
 //!   bounds are one unsigned compare (`spec/machine.md`, "The check").
 //! - Text has no host memory behind it at all, and data's is never written.
+//! - Absolute addresses have limit 0 in the table. Once they are granted, what the table refuses is looked at again
+//!   ([`absolute`]), so that tagged accesses pay nothing for it.
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "ffi")]
+mod absolute;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_absolute.rs"]
+mod absolute;
 mod region;
 #[cfg(test)]
 mod tests;
@@ -136,6 +143,7 @@ pub struct Memory {
     _bss: Region,
     local: Region,
     heap: Region,
+    absolute: absolute::Absolute,
 }
 
 // SAFETY: the raw pointers in the table point into regions that the same value owns (or, for data, into an Arc of
@@ -203,6 +211,7 @@ impl Memory {
             _bss: bss,
             local,
             heap,
+            absolute: absolute::Absolute::default(),
         })
     }
 
@@ -315,7 +324,22 @@ impl Memory {
         if allowed && width <= descriptor.size && off <= descriptor.size - width {
             return Ok(descriptor.base.wrapping_add(off as usize));
         }
-        Err(self.violation(base, offset, width, kind))
+        self.check_absolute(base, offset, width, kind)
+    }
+
+    /// Why an access is refused, looked at once more.
+    #[cold]
+    pub(crate) fn refusal(
+        &self,
+        base: u64,
+        offset: u64,
+        width: u64,
+        kind: AccessKind,
+    ) -> Violation {
+        match self.check(base, offset, width, kind) {
+            Err(violation) => violation,
+            Ok(_) => self.violation(base, offset, width, kind),
+        }
     }
 
     /// Classifies a refused access.
@@ -334,6 +358,7 @@ impl Memory {
         let code = match tag {
             Tag::Absolute if off < NULL_PAGE => FaultCode::NullPointer,
             Tag::Absolute if !is_canonical(off) => FaultCode::NonCanonical,
+            Tag::Absolute if self.grants_absolute() => FaultCode::UnmappedAddress,
             Tag::Absolute => FaultCode::AbsoluteAccess,
             Tag::Text if read => FaultCode::ReadFromText,
             Tag::Text => FaultCode::WriteToText,
@@ -349,6 +374,16 @@ impl Memory {
             pointer: Pointer::new(tag, off),
             width,
             kind,
+        }
+    }
+
+    /// The violation of an instruction that needs foreign access, on a machine that has none.
+    pub(crate) fn foreign_violation(&self, pointer: u64, width: u64) -> Violation {
+        Violation {
+            code: FaultCode::AbsoluteAccess,
+            pointer: Pointer(pointer),
+            width,
+            kind: AccessKind::Read,
         }
     }
 

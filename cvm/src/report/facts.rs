@@ -5,8 +5,9 @@ use cvm_spec::isa::Opcode;
 use cvm_spec::limits::HEAP_MAX;
 use cvm_spec::pointer::{HEAP_PAGE, OFFSET_BITS, Pointer, Tag};
 
+use super::escape::escaped;
 use super::names::{Names, Near, Place};
-use crate::fault::{Fault, RefusedAccess, Tried};
+use crate::fault::{Callee, Fault, RefusedAccess, Tried};
 
 /// Everything that is known of a fault, with names.
 pub(super) struct Facts<'a> {
@@ -23,6 +24,10 @@ pub(super) struct Facts<'a> {
     pub(super) frames: Vec<Frame>,
     /// Name of the import that ran.
     pub(super) import: Option<String>,
+    /// Library of the import that ran, if it is a C function.
+    pub(super) library: Option<String>,
+    /// Blocks of C memory that the fault is about.
+    pub(super) allocations: Vec<Allocation>,
     /// The image has no line table.
     pub(super) lacks_lines: bool,
 }
@@ -55,6 +60,58 @@ pub(super) struct Frame {
     pub(super) name: String,
     pub(super) code_place: String,
     pub(super) place: Option<Place>,
+    /// The C function that it called, and that called the next inner frame.
+    pub(super) foreign: Option<ForeignFrame>,
+}
+
+/// A C function in a backtrace.
+pub(super) struct ForeignFrame {
+    pub(super) symbol: Option<String>,
+    pub(super) library: Option<String>,
+}
+
+impl ForeignFrame {
+    /// `qsort in libc.so.6`.
+    pub(super) fn spell(&self) -> String {
+        let symbol = self.symbol.as_deref().unwrap_or("an unnamed function");
+        match &self.library {
+            Some(library) => format!("{symbol} in {library}"),
+            None => symbol.to_string(),
+        }
+    }
+}
+
+/// A block of C memory.
+pub(super) struct Allocation {
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) function: String,
+    pub(super) allocated: CodePlace,
+    pub(super) freed: Option<CodePlace>,
+}
+
+/// A place in the program.
+pub(super) struct CodePlace {
+    /// `main+0xc`.
+    pub(super) code: String,
+    pub(super) source: Option<Place>,
+}
+
+impl CodePlace {
+    fn new(ip: u32, names: Names<'_>) -> CodePlace {
+        CodePlace {
+            code: names.code(ip).unwrap_or_else(|| format!("t:{ip:#x}")),
+            source: names.place(ip),
+        }
+    }
+
+    /// `main+0xc at file:12:5`.
+    pub(super) fn spell(&self) -> String {
+        match &self.source {
+            Some(place) => format!("{} at {}", self.code, place.spell()),
+            None => self.code.clone(),
+        }
+    }
 }
 
 /// `1 byte`, `2 bytes`.
@@ -78,7 +135,39 @@ impl<'a> Facts<'a> {
             operands: operands(fault, names),
             frames: frames(fault, names),
             import: fault.import.and_then(|import| names.import(import)),
+            library: fault.import.and_then(|import| names.import_library(import)),
+            allocations: allocations(fault, names),
             lacks_lines: !names.has_lines(),
+        }
+    }
+}
+
+fn allocations(fault: &Fault, names: Names<'_>) -> Vec<Allocation> {
+    let allocations = fault.allocations.iter();
+    allocations
+        .map(|block| Allocation {
+            address: block.address,
+            size: block.size,
+            function: escaped(&block.function),
+            allocated: CodePlace::new(block.allocated_at, names),
+            freed: block.freed_at.map(|ip| CodePlace::new(ip, names)),
+        })
+        .collect()
+}
+
+fn foreign_frame(callee: Callee, fault: &Fault, names: Names<'_>) -> ForeignFrame {
+    match callee {
+        Callee::Import(import) => ForeignFrame {
+            symbol: names.import(import),
+            library: names.import_library(import),
+        },
+        Callee::Symbol(number) => {
+            let symbol = fault.symbols.get(number as usize);
+            let text = |text: &Option<String>| text.as_deref().map(escaped);
+            ForeignFrame {
+                symbol: symbol.and_then(|symbol| text(&symbol.name)),
+                library: symbol.and_then(|symbol| text(&symbol.library)),
+            }
         }
     }
 }
@@ -93,7 +182,7 @@ fn access(refused: RefusedAccess, fault: &Fault, names: Names<'_>) -> Access {
         _ => None,
     };
     Access {
-        relation: relation(&refused, near.as_ref(), names),
+        relation: relation(&refused, near.as_ref(), fault.allocations.first(), names),
         segment: segment(&refused, fault.code),
         refused,
         near,
@@ -150,10 +239,18 @@ fn local_near(fault: &Fault, offset: u64, names: Names<'_>) -> Option<Near> {
 }
 
 /// Where the address of an access is.
-fn relation(refused: &RefusedAccess, near: Option<&Near>, names: Names<'_>) -> String {
+fn relation(
+    refused: &RefusedAccess,
+    near: Option<&Near>,
+    block: Option<&crate::fault::Allocation>,
+    names: Names<'_>,
+) -> String {
     let pointer = refused.pointer;
     if let Some(near) = near {
         return near.relation(refused.width);
+    }
+    if let Some(block) = block {
+        return block_relation(refused, block);
     }
     match pointer.tag() {
         Tag::Text => code_relation(refused, names),
@@ -163,6 +260,16 @@ fn relation(refused: &RefusedAccess, near: Option<&Near>, names: Names<'_>) -> S
         ),
         _ => String::new(),
     }
+}
+
+/// Where an access is relative to a block of C memory.
+fn block_relation(refused: &RefusedAccess, block: &crate::fault::Allocation) -> String {
+    let near = Near {
+        name: format!("the block of {}", escaped(&block.function)),
+        size: block.size,
+        distance: refused.pointer.0.wrapping_sub(block.address) as i64,
+    };
+    near.relation(refused.width).replace('`', "")
 }
 
 fn code_relation(refused: &RefusedAccess, names: Names<'_>) -> String {
@@ -225,7 +332,8 @@ fn segment(refused: &RefusedAccess, code: FaultCode) -> String {
     let end = u128::from(pointer.offset()) + u128::from(width);
     let over = u64::try_from(end.saturating_sub(size.into())).unwrap_or(u64::MAX);
     match tag {
-        Tag::Absolute => "absolute memory, which is not granted".into(),
+        Tag::Absolute if size == 0 => "absolute memory, which is not granted".into(),
+        Tag::Absolute => "absolute memory, which is C's".into(),
         Tag::Reserved | Tag::Upper => format!("{}, which has no memory", tag.name()),
         Tag::Local if code == FaultCode::DanglingLocal && !is_before_start(pointer) => format!(
             "local, {} in use (csp), policy {policy}; the access ends {} above csp",
@@ -319,6 +427,9 @@ fn frames(fault: &Fault, names: Names<'_>) -> Vec<Frame> {
                 .code(frame.ip)
                 .unwrap_or_else(|| format!("t:{:#x}", frame.ip)),
             place: names.place(frame.ip),
+            foreign: frame
+                .foreign
+                .map(|callee| foreign_frame(callee, fault, names)),
         }
     };
     fault.backtrace.iter().enumerate().map(frame).collect()

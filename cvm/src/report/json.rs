@@ -4,7 +4,7 @@ use cvm_spec::image::reader::ReadWarning;
 use serde::Serialize;
 
 use super::Reporter;
-use super::facts::Facts;
+use super::facts::{CodePlace, Facts};
 use super::names::{Names, Near, Place};
 use super::problem::Problem;
 use crate::fault::Tried;
@@ -32,7 +32,30 @@ struct FaultObject<'a> {
     abort_code: Option<u16>,
     types: Option<TypesObject>,
     import: Option<&'a str>,
+    library: Option<&'a str>,
     message: Option<&'a str>,
+    allocations: Vec<AllocationObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct AllocationObject<'a> {
+    address: String,
+    size: String,
+    function: &'a str,
+    allocated: PlaceObject<'a>,
+    freed: Option<PlaceObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlaceObject<'a> {
+    place: &'a str,
+    source: Option<SourceObject>,
+}
+
+#[derive(Serialize)]
+struct ForeignObject<'a> {
+    symbol: Option<&'a str>,
+    library: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -96,6 +119,7 @@ struct FrameObject<'a> {
     function_index: u32,
     place: &'a str,
     source: Option<SourceObject>,
+    foreign: Option<ForeignObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -163,6 +187,13 @@ fn source(place: &Place, reporter: Option<&Reporter<'_>>) -> SourceObject {
     }
 }
 
+fn code_place(place: &CodePlace) -> PlaceObject<'_> {
+    PlaceObject {
+        place: &place.code,
+        source: place.source.as_ref().map(|place| source(place, None)),
+    }
+}
+
 fn symbol(near: &Near) -> SymbolObject<'_> {
     SymbolObject {
         name: &near.name,
@@ -206,6 +237,17 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
         function_index: frame.function,
         place: &frame.code_place,
         source: frame.place.as_ref().map(|place| source(place, None)),
+        foreign: frame.foreign.as_ref().map(|foreign| ForeignObject {
+            symbol: foreign.symbol.as_deref(),
+            library: foreign.library.as_deref(),
+        }),
+    });
+    let allocations = facts.allocations.iter().map(|block| AllocationObject {
+        address: block.address.to_string(),
+        size: block.size.to_string(),
+        function: &block.function,
+        allocated: code_place(&block.allocated),
+        freed: block.freed.as_ref().map(code_place),
     });
     line(&FaultObject {
         version: VERSION,
@@ -245,7 +287,9 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
             found: found.into(),
         }),
         import: facts.import.as_deref(),
+        library: facts.library.as_deref(),
         message: fault.message.as_deref(),
+        allocations: allocations.collect(),
     })
 }
 
@@ -254,7 +298,20 @@ pub(super) fn problem(reporter: &Reporter<'_>, problem: &Problem, names: Names<'
     let text = offset.and_then(|offset| names.instruction(offset));
     let function = offset.and_then(|offset| names.function_around(offset));
     let code_place = offset.and_then(|offset| names.code(offset));
-    let details = problem.details.iter();
+    let mut details = serde_json::Map::new();
+    for (label, text) in &problem.details {
+        let text = serde_json::Value::from(text.as_str());
+        match details.entry(label.replace(' ', "_")) {
+            serde_json::map::Entry::Vacant(entry) => {
+                entry.insert(text);
+            }
+            // Several facts of one name are a list.
+            serde_json::map::Entry::Occupied(mut entry) => match entry.get_mut() {
+                serde_json::Value::Array(list) => list.push(text),
+                first => *first = vec![first.clone(), text].into(),
+            },
+        }
+    }
     line(&ProblemObject {
         version: VERSION,
         kind: "error",
@@ -273,9 +330,7 @@ pub(super) fn problem(reporter: &Reporter<'_>, problem: &Problem, names: Names<'
             place: code_place.as_deref(),
         }),
         import: problem.import.and_then(|import| names.import(import)),
-        details: details
-            .map(|(label, text)| (label.replace(' ', "_"), text.as_str().into()))
-            .collect(),
+        details,
         hints: &problem.hints,
     })
 }

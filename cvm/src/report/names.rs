@@ -221,6 +221,17 @@ impl<'a> Names<'a> {
             .map(|import| self.import_name(import))
     }
 
+    /// The library of a C function or object.
+    pub(super) fn import_library(self, index: u32) -> Option<String> {
+        use cvm_spec::image::ImportKind;
+        let import = self.image.imports.get(index as usize)?;
+        let is_foreign = matches!(import.kind, ImportKind::Foreign | ImportKind::ForeignData);
+        let library = is_foreign
+            .then(|| self.image.string(import.module))
+            .flatten();
+        library.map(escaped)
+    }
+
     pub(super) fn import_name(self, import: &Import) -> String {
         let module = self.image.string(import.module).unwrap_or_default();
         let name = self.image.string(import.name).unwrap_or_default();

@@ -72,7 +72,27 @@ pub const PROBLEMS: &[ProblemCode] = &[
     ProblemCode {
         code: "foreign-unavailable",
         exit_status: 77,
-        explanation: "The program imports a C function and --allow-ffi allows it, but this version of the machine cannot call C functions.",
+        explanation: "The program imports a C function and --allow-ffi allows it, but this build of the machine cannot call C functions: it was built without the feature `ffi`, which needs Linux on x86-64.",
+    },
+    ProblemCode {
+        code: "missing-library",
+        exit_status: 66,
+        explanation: "The program imports something of a shared library that is in none of the places where libraries are looked for: the directories given with -L, LD_LIBRARY_PATH, those of /etc/ld.so.conf, and the system's own. Install it, or name its directory with -L.",
+    },
+    ProblemCode {
+        code: "missing-dependency",
+        exit_status: 66,
+        explanation: "The program's library is there, but one that it needs itself is not. Install that one, or name its directory with LD_LIBRARY_PATH.",
+    },
+    ProblemCode {
+        code: "unusable-library",
+        exit_status: 65,
+        explanation: "The library exists and the dynamic linker refuses it: it is damaged, of another architecture, or no library at all.",
+    },
+    ProblemCode {
+        code: "missing-symbol",
+        exit_status: 65,
+        explanation: "The library exports nothing of this name. Names of C functions can differ from what a header calls them: macros and inline functions have no symbol. A version can be asked for as `name@VERSION`.",
     },
     ProblemCode {
         code: "no-memory",
@@ -234,12 +254,71 @@ impl From<&MachineError> for Problem {
                 format!("the import `{name}` cannot be resolved: {reason}"),
             )
             .about_import(*import),
+            #[cfg(feature = "ffi")]
+            MachineError::Foreign { import, error } => foreign(error).about_import(*import),
             MachineError::Memory(error) => Problem::new("no-memory", error.to_string()).hint(
                 "the heap is limited by --max-heap, the call stack by --call-stack",
             ),
             MachineError::Compiler(message) => Problem::new("no-memory", message.clone())
                 .hint("run it with `--engine interp`"),
             MachineError::NoEntry(message) => Problem::new("no-entry", message),
+        }
+    }
+}
+
+/// Where something was looked for, one place a line.
+#[cfg(feature = "ffi")]
+fn looked_at(problem: Problem, tried: &[std::path::PathBuf]) -> Problem {
+    tried.iter().fold(problem, |problem, path| {
+        problem.detail("looked at", path.display().to_string())
+    })
+}
+
+#[cfg(feature = "ffi")]
+fn foreign(error: &crate::ffi::ForeignError) -> Problem {
+    use crate::ffi::ForeignError;
+    let message = error.to_string();
+    match error {
+        ForeignError::NoLibrary { tried, .. } => {
+            looked_at(Problem::new("missing-library", message), tried)
+                .hint("install it, or name its directory with -L")
+        }
+        ForeignError::NoDependency {
+            needed_by, tried, ..
+        } => looked_at(
+            Problem::new("missing-dependency", message)
+                .detail("needed by", needed_by.display().to_string()),
+            tried,
+        )
+        .hint("install it, or name its directory with LD_LIBRARY_PATH"),
+        ForeignError::NotLoadable { .. } => Problem::new("unusable-library", message),
+        ForeignError::NotGranted { object, .. } => {
+            let file = std::path::Path::new(object).file_name().unwrap_or_default();
+            let file = file.to_string_lossy();
+            Problem::new("not-permitted", message).hint(format!(
+                "import it from `{file}`; `cvm run --allow-ffi={file}` would allow it, if you trust the program"
+            ))
+        }
+        ForeignError::NoSymbol {
+            path,
+            near,
+            versions,
+            ..
+        } => {
+            let mut problem = Problem::new("missing-symbol", message);
+            if let Some(path) = path {
+                problem = problem.detail("library", path.display().to_string());
+            }
+            if !versions.is_empty() {
+                problem = problem.detail("versions", versions.join(", "));
+            }
+            match near.as_slice() {
+                [] => problem,
+                near => {
+                    let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+                    problem.hint(format!("did you mean {}?", near.join(" or ")))
+                }
+            }
         }
     }
 }

@@ -96,10 +96,12 @@ fn fault(code: FaultCode, pointer: Pointer) -> Fault {
             Frame {
                 function: 0,
                 ip: 10,
+                foreign: None,
             },
             Frame {
                 function: 1,
                 ip: 21,
+                foreign: None,
             },
         ],
         ..Fault::new(code)
@@ -312,7 +314,7 @@ prop_compose! {
             }),
             local_object,
             operands: operands.into_iter().map(|value| ("base", value)).collect(),
-            backtrace: frames.into_iter().map(|(function, ip)| Frame { function, ip }).collect(),
+            backtrace: frames.into_iter().map(|(function, ip)| Frame { function, ip, foreign: None }).collect(),
             omitted,
             abort_code,
             types,

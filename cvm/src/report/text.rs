@@ -33,8 +33,12 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
         sheet.row("message", &escaped(message));
     }
     if let (Some(import), None) = (&facts.import, &facts.access) {
-        sheet.row("import", import);
+        match &facts.library {
+            Some(library) => sheet.row("import", &format!("{import} of {library}")),
+            None => sheet.row("import", import),
+        }
     }
+    allocations(&mut sheet, facts);
     sheet.row("instruction", &instruction(facts));
     sheet.rows("operands", operands(facts));
     let registers = fault.registers;
@@ -56,6 +60,36 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
     sheet.finish()
 }
 
+/// Blocks of C memory that are listed; JSON has all.
+const BLOCKS: usize = 10;
+
+/// Where blocks of C memory came from and where they went.
+fn allocations(sheet: &mut Sheet, facts: &Facts<'_>) {
+    let blocks = &facts.allocations;
+    let mut lines: Vec<String> = blocks
+        .iter()
+        .take(BLOCKS)
+        .map(|block| {
+            format!(
+                "{} at {:#x} by {} in {}",
+                bytes(block.size),
+                block.address,
+                block.function,
+                block.allocated.spell()
+            )
+        })
+        .collect();
+    if blocks.len() > BLOCKS {
+        lines.push(format!("… {} more blocks", blocks.len() - BLOCKS));
+    }
+    sheet.rows("allocated", lines);
+    let freed = blocks
+        .iter()
+        .take(BLOCKS)
+        .filter_map(|block| block.freed.as_ref());
+    sheet.rows("freed", freed.map(|place| format!("in {}", place.spell())));
+}
+
 /// What the program wanted to do, and where.
 fn tried(facts: &Facts<'_>, access: &Access) -> String {
     let refused = &access.refused;
@@ -66,6 +100,7 @@ fn tried(facts: &Facts<'_>, access: &Access) -> String {
         Tried::Call => "to call".into(),
     };
     let actor = match &facts.import {
+        Some(import) if facts.library.is_some() => format!("C was given a pointer by {import}, "),
         Some(import) => format!("{import} was asked "),
         None => String::new(),
     };
@@ -144,6 +179,9 @@ fn backtrace(facts: &Facts<'_>) -> Vec<String> {
             lines.push(format!("… {} more frames", frame.depth - next));
         }
         next = frame.depth.saturating_add(1);
+        if let Some(foreign) = &frame.foreign {
+            lines.push(format!("{:>digits$}  {}", "C", foreign.spell()));
+        }
         let place = frame.place.as_ref().map_or(String::new(), |p| p.spell());
         let line = format!(
             "{:>digits$}  {:<width$}  {place}",

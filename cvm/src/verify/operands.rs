@@ -75,12 +75,7 @@ fn check_index(
             None => return missing(Rule::BadFunctionIndex, "function", image.functions.len()),
         },
         OperandKind::Import => match image.imports.get(index as usize) {
-            Some(import)
-                if matches!(
-                    import.kind,
-                    ImportKind::ForeignData | ImportKind::ModuleData
-                ) =>
-            {
+            Some(import) if import.kind == ImportKind::ModuleData => {
                 return Err((
                     Rule::BadImportIndex,
                     format!("import {index} is a data object and cannot be called"),

@@ -30,7 +30,7 @@ rules! {
     LandStack "land-stack" "The operand stack is empty at a `land`.";
     JumpIndirectStack "jmp-i-stack" "At `jmp_i` the operand stack holds the target and nothing else.";
     BadFunctionIndex "bad-function-index" "The function that a call names exists.";
-    BadImportIndex "bad-import-index" "The import that a call names exists, and is a function.";
+    BadImportIndex "bad-import-index" "The import that a call names exists, and is a function or an object of a C library.";
     BadTypeIndex "bad-type-index" "The type that an indirect call names exists.";
     WrongTypeKind "wrong-type-kind" "`call_i` and `ret_call_i` name a function type, `call_xi` a foreign type.";
     ResultCount "result-count" "A tail call's target has as many results as the function that makes it.";

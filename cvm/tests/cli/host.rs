@@ -137,6 +137,27 @@ fn a_full_disk_is_reported() {
         .says("[output-failed]");
 }
 
+#[test]
+fn help_that_is_lost_is_no_success() {
+    let bench = Bench::new();
+    for line in [
+        "--help",
+        "run --help",
+        "--version",
+        "explain",
+        "man",
+        "completions bash",
+    ] {
+        let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let mut command = bench.command(line);
+        outcome(command.stdout(full))
+            .exits(74)
+            .says("[output-failed]");
+    }
+}
+
 /// Writes `hello`, and ends with this status.
 fn hello_with_status(status: u8) -> String {
     format!(

@@ -138,7 +138,7 @@ impl Sys {
 type Call = fn(&mut Sys, &mut Memory, &[u64]) -> Result<u64, Stop>;
 
 /// The host functions in the order of the spec's table.
-const CALLS: [(&str, Call); 18] = [
+const CALLS: [(&str, Call); 19] = [
     ("exit", exit),
     ("write", write),
     ("read", read),
@@ -156,6 +156,7 @@ const CALLS: [(&str, Call); 18] = [
     ("clock", clock),
     ("time", time),
     ("sleep", sleep),
+    ("errno", errno),
     ("random", random),
 ];
 
@@ -399,6 +400,10 @@ fn sleep(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     sys.streams.stdout.flush()?;
     sys.watch.sleep(Duration::from_nanos(nanoseconds))?;
     Ok(0)
+}
+
+fn errno(sys: &mut Sys, _: &mut Memory, _: &[u64]) -> Result<u64, Stop> {
+    Ok(i64::from(sys.watch.errno()) as u64)
 }
 
 fn random(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {

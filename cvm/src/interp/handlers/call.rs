@@ -65,7 +65,7 @@ pub(super) unsafe fn pop_frame(ctx: *mut Context, shadow: *mut ShadowFrame) -> *
 /// Stops with the fault of an indirect call; the machine adds the types of a mismatch.
 #[cold]
 #[inline(never)]
-unsafe fn refuse_call(
+pub(super) unsafe fn refuse_call(
     ip: *const Op,
     ctx: *mut Context,
     code: FaultCode,
@@ -183,11 +183,6 @@ handlers! {
         }
     }
 
-    /// `call_xi` without foreign access.
-    fn call_foreign_pointer(ip, fp, shadow, table, ctx) {
-        refuse_call(ip, ctx, FaultCode::AbsoluteAccess, slot!(fp, (*ip).b))
-    }
-
     /// `halt`.
     fn halt(ip, fp, shadow, table, ctx) {
         (*ctx).stop = Stop::Exit(Exit::Exited(0));
@@ -227,6 +222,9 @@ unsafe fn import(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
         let index = (*ip).c;
         let target = *(*ctx).imports.add(index as usize);
         let cells = std::slice::from_raw_parts_mut(fp.add((*ip).a as usize), target.cells());
+        if !(*ctx).foreign.is_null() {
+            crate::interp::foreign::before_host(ctx);
+        }
         let (host, memory) = (&mut *(*ctx).host, &mut *(*ctx).memory);
         let result = host::call::call(host, memory, (index, target), cells);
         // A host function may take long: look at the clock at the next poll.

@@ -6,6 +6,7 @@ use cvm_spec::arith;
 use super::branch::*;
 use super::call::*;
 use super::fault::raise_code;
+use super::foreign::*;
 use super::memory::*;
 use super::tier::*;
 use super::value::*;
@@ -157,7 +158,7 @@ list! {
         jump jump_zero jump_nonzero jump_zero_d jump_nonzero_d switch jump_indirect
         charge_fuel poll count_call count_round breakpoint abort
         call call_indirect tail_call tail_call_indirect return_none return_slot return_constant return_slots
-        enter_local leave_local call_import call_foreign_pointer halt finish
+        enter_local leave_local call_import call_foreign call_foreign_pointer foreign_object halt finish
     }
 }
 

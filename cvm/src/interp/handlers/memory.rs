@@ -6,8 +6,11 @@
 //! counts elements of the access's width. Stores name the value behind: `r` a slot, `i` a 16-bit
 //! immediate.
 
+use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{OFFSET_MASK, Tag};
 
+use super::absolute::{load_beyond, store_beyond};
+use super::fault::raise_code;
 use super::refuse::{Form, Shape, refuse};
 use super::{handlers, slot};
 use crate::bulk;
@@ -63,7 +66,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rr, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Rr as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _rk>](ip, fp, shadow, table, ctx) {
@@ -74,7 +77,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rk, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Rk as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _kr>](ip, fp, shadow, table, ctx) {
@@ -85,7 +88,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Kr, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Kr as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _rs>](ip, fp, shadow, table, ctx) {
@@ -96,7 +99,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rs, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Rs as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _ks>](ip, fp, shadow, table, ctx) {
@@ -107,7 +110,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Ks, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Ks as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _kc>](ip, fp, shadow, table, ctx) {
@@ -118,7 +121,7 @@ macro_rules! loads {
                     slot!(fp, (*ip).a) = value as $extend as u64;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Kc, Shape::read(1 << $log))
+                    load_beyond::<{ Form::Kc as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _or>](ip, fp, shadow, table, ctx) {
@@ -149,7 +152,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rrr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Rrr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _rkr>](ip, fp, shadow, table, ctx) {
@@ -159,7 +162,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rkr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Rkr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _krr>](ip, fp, shadow, table, ctx) {
@@ -169,7 +172,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Krr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Krr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _kri>](ip, fp, shadow, table, ctx) {
@@ -179,7 +182,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Kri, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Kri as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _rsr>](ip, fp, shadow, table, ctx) {
@@ -189,7 +192,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Rsr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Rsr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _ksr>](ip, fp, shadow, table, ctx) {
@@ -199,7 +202,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Ksr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Ksr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _ksi>](ip, fp, shadow, table, ctx) {
@@ -209,7 +212,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(1), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Ksi, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Ksi as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _kcr>](ip, fp, shadow, table, ctx) {
@@ -219,7 +222,7 @@ macro_rules! stores {
                     (*(*descriptor).base.add(off as usize).cast::<Unaligned<$memory>>()).0 = value as $memory;
                     goto(ip.add(2), fp, shadow, table, ctx)
                 } else {
-                    refuse(ip, fp, ctx, Form::Kcr, Shape::write(1 << $log))
+                    store_beyond::<{ Form::Kcr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
             }
             fn [<$name _orr>](ip, fp, shadow, table, ctx) {
@@ -338,14 +341,41 @@ handlers! {
         goto(ip.add(1), fp, shadow, table, ctx)
     }
 
-    /// `ptr_to_host` without foreign access: a fault.
+    /// a = the host address of the c bytes that the pointer in b names.
     fn ptr_to_host(ip, fp, shadow, table, ctx) {
-        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), slot!(fp, (*ip).c))
+        match super::memory::to_host(ip, ctx, slot!(fp, (*ip).b), slot!(fp, (*ip).c)) {
+            Some(host) => {
+                slot!(fp, (*ip).a) = host;
+                goto(ip.add(1), fp, shadow, table, ctx)
+            }
+            None => crate::interp::op::stop(),
+        }
     }
 
-    /// `ptr_from_host` without foreign access: a fault.
+    /// a = the tagged pointer for the host address in b, if it lies in a segment.
     fn ptr_from_host(ip, fp, shadow, table, ctx) {
-        super::fault::raise_code(ip, ctx, cvm_spec::fault::FaultCode::AbsoluteAccess, slot!(fp, (*ip).b), 0)
+        let host = slot!(fp, (*ip).b);
+        if !(*(*ctx).memory).grants_absolute() {
+            return raise_code(ip, ctx, FaultCode::AbsoluteAccess, host, 0);
+        }
+        slot!(fp, (*ip).a) = (*(*ctx).memory).pointer_from_host(host);
+        goto(ip.add(1), fp, shadow, table, ctx)
+    }
+}
+
+/// The host address of a range, or the fault noted.
+#[inline(never)]
+unsafe fn to_host(ip: *const Op, ctx: *mut Context, pointer: u64, length: u64) -> Option<u64> {
+    // SAFETY: ctx and its memory belong to the running machine.
+    unsafe {
+        let memory = &*(*ctx).memory;
+        match bulk::to_host(memory, pointer, length) {
+            Ok(host) => Some(host),
+            Err(fault) => {
+                stopped(ip, ctx, fault);
+                None
+            }
+        }
     }
 }
 

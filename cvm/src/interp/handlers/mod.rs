@@ -11,9 +11,11 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod absolute;
 pub(crate) mod branch;
 pub(crate) mod call;
 pub(crate) mod fault;
+pub(crate) mod foreign;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod refuse;

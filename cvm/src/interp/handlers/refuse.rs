@@ -36,7 +36,8 @@ impl Shape {
 }
 
 /// Where a load or store has its operands: the ends of the handlers' names, which [`super::memory`] explains.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Form {
     Rr,
     Rk,
@@ -56,19 +57,61 @@ pub(crate) enum Form {
     Orr,
 }
 
+impl Form {
+    /// All forms, by number.
+    const ALL: [Form; 16] = [
+        Form::Rr,
+        Form::Rk,
+        Form::Rs,
+        Form::Kr,
+        Form::Ks,
+        Form::Kc,
+        Form::Or,
+        Form::Rrr,
+        Form::Rkr,
+        Form::Rsr,
+        Form::Krr,
+        Form::Kri,
+        Form::Ksr,
+        Form::Ksi,
+        Form::Kcr,
+        Form::Orr,
+    ];
+
+    /// The form of a number.
+    pub(crate) const fn of(number: u8) -> Form {
+        Self::ALL[number as usize]
+    }
+
+    /// How many ops further the next one is: one with a data cell takes two.
+    pub(crate) const fn step(self) -> usize {
+        match self {
+            Form::Kc | Form::Kcr | Form::Or | Form::Orr => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// The operands of an access.
-struct Operands {
-    base: u64,
-    offset: u64,
+pub(crate) struct Operands {
+    pub(crate) base: u64,
+    pub(crate) offset: u64,
     /// What a store writes, else 0.
-    value: u64,
+    pub(crate) value: u64,
 }
 
 /// Reads the operands of the op at `ip`.
 ///
 /// # Safety
 /// `ip` is an op of this form, and `fp` its frame.
-unsafe fn operands(ip: *const Op, fp: Slots, form: Form, scale: u32, csp: u64) -> Operands {
+#[inline(always)]
+pub(crate) unsafe fn operands(
+    ip: *const Op,
+    fp: Slots,
+    form: Form,
+    scale: u32,
+    csp: u64,
+) -> Operands {
     // SAFETY: the operands of translated code lie inside the frame and the code.
     unsafe {
         let op = &*ip;

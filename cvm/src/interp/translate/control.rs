@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use cvm_spec::codec::Instruction;
+use cvm_spec::image::ImportKind;
 use cvm_spec::isa::Opcode;
 
 use crate::interp::handlers::list::Id;
@@ -179,12 +180,24 @@ impl Translation<'_, '_> {
                     .emit(Id::tail_call_indirect, first, pops as u16, wanted);
                 self.builder.emit_data(0, target, self.frame.local_size);
             }
-            Opcode::CallX => {
-                self.builder.emit(Id::call_import, first, 0, index);
-            }
+            Opcode::CallX => match self.image.imports[index as usize].kind {
+                ImportKind::Foreign => {
+                    self.builder.emit(Id::call_foreign, first, 0, index);
+                    self.builder.emit_data(0, 0, pops.max(pushes) as u32);
+                }
+                ImportKind::ForeignData => {
+                    self.builder.emit(Id::foreign_object, first, 0, index);
+                }
+                ImportKind::Host | ImportKind::Module | ImportKind::ModuleData => {
+                    self.builder.emit(Id::call_import, first, 0, index);
+                }
+            },
             _ => {
                 self.builder
                     .emit(Id::call_foreign_pointer, first, target, index);
+                // The target stands behind the arguments and is needed for reports until the call is over.
+                let used = (pops + 1).max(pushes);
+                self.builder.emit_data(0, 0, used as u32);
             }
         }
         self.builder.drop_top(pops);

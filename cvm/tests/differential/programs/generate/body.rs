@@ -51,7 +51,7 @@ pub(super) fn body(
     program: &Program,
 ) -> (Vec<Item>, Vec<usize>) {
     // Many small functions, few large ones.
-    let most = random.pick(&[3, 5, 8, 10, 16, 40]);
+    let most = random.pick(&[3, 4, 6, 8, 12, 30]);
     let budget = 3 + random.below(most);
     let mut body = Body {
         random,

@@ -55,7 +55,7 @@ pub(crate) struct Program {
 /// A program from a source of choices.
 pub(crate) fn program(random: &mut Random<'_>) -> Program {
     let is_deep = random.one_in(40);
-    let count = 1 + random.below(4);
+    let count = random.pick(&[1, 1, 2, 2, 3, 4]);
     let mut types: Vec<FunctionType> = (0..count).map(|_| function_type(random)).collect();
     let has_initialiser = random.one_in(20);
     if has_initialiser {

@@ -261,6 +261,7 @@ impl<'a> Reference<'a> {
             .map(|frame| Traced {
                 function: frame.function as u32,
                 ip: frame.ip,
+                foreign: None,
             })
             .collect();
         let mut omitted = None;
@@ -307,6 +308,8 @@ impl<'a> Reference<'a> {
             types: stopped.types,
             import: stopped.import,
             message: stopped.message,
+            allocations: Vec::new(),
+            symbols: Vec::new(),
         }
     }
 

@@ -1,0 +1,2 @@
+/* A library without anything. */
+typedef int nothing;
