@@ -6,6 +6,7 @@
 //! | `CVM_DIFFERENTIAL_SEED` | the first seed; a failure prints its own | 1 |
 //! | `CVM_DIFFERENTIAL_THREADS` | how many at a time | as many as the machine has processors |
 //! | `CVM_DIFFERENTIAL_WAYS` | `all`: every engine with fuel, with a time limit and with neither; `some`: as the seed chooses | `some` |
+//! | `CVM_DIFFERENTIAL_SMALLER` | `no`: a program that fails is shown as it is | `yes` |
 //!
 //! A program that fails is made as small as it can be, printed, and named with its seed:
 //! `CVM_DIFFERENTIAL_SEED=n CVM_DIFFERENTIAL_PROGRAMS=1` runs it again.
@@ -112,6 +113,10 @@ fn one(seed: u64, ways: Ways) -> Result<Seen, String> {
         }
         Err(Failure::Different(text)) => {
             println!("seed {seed}: {text}");
+            if std::env::var("CVM_DIFFERENTIAL_SMALLER").as_deref() == Ok("no") {
+                let listing = programs::listing(&program);
+                return Err(format!("seed {seed}: {text}\n{listing}"));
+            }
             let (smaller, text) = programs::reduce(program, seed, ways);
             let listing = programs::listing(&smaller);
             Err(format!("seed {seed}, made smaller: {text}\n{listing}"))

@@ -52,6 +52,8 @@ struct Frame {
     function: usize,
     ip: u32,
     stack: Vec<u64>,
+    /// Operands before the instruction that it is in.
+    osp: usize,
     /// One cell for each object; only private ones use it.
     cells: Vec<u64>,
     fp: u64,
@@ -160,6 +162,7 @@ impl<'a> Reference<'a> {
         loop {
             let frame = frames.last_mut().expect("there is a frame");
             before.clone_from(&frame.stack);
+            frame.osp = before.len();
             let (callee, args, is_tail) = match self.step(frame) {
                 Ok(Next::Go(next)) => {
                     frame.ip = next;
@@ -188,6 +191,11 @@ impl<'a> Reference<'a> {
             }
             if is_tail {
                 self.leave(&mut frames);
+                // Nothing is left of the function that made the call: the one before it may be named.
+                if self.is_full(&frames) {
+                    let caller = vec![0; frames.last().map_or(0, |frame| frame.osp)];
+                    return self.stop(&frames, &caller, overflow());
+                }
             }
             if let Err(overflow) = self.enter(&mut frames, callee, &args) {
                 return self.stop(&frames, &[], overflow);
@@ -240,6 +248,7 @@ impl<'a> Reference<'a> {
             function,
             ip: self.image.functions[function].start,
             stack: Vec::new(),
+            osp: 0,
             cells,
             fp,
         });
