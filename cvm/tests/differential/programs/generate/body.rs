@@ -78,6 +78,12 @@ pub(super) fn body(
         body.counters.push(offset);
         offset += 8;
     }
+    // Perhaps the function begins anew, with its objects declared again.
+    let again = (body.random.one_in(6))
+        .then(|| body.counters.pop())
+        .flatten();
+    let start = body.label();
+    body.place(start);
     for _ in 0..body.random.below(5) {
         let cells = match body.random.below(40) {
             0 => 66 + body.random.below(10) as u32,
@@ -91,6 +97,9 @@ pub(super) fn body(
     body.next_offset = offset;
     while body.budget > 0 {
         body.statement(0, 0);
+    }
+    if let Some(counter) = again {
+        body.begin_again(start, counter);
     }
     body.leave();
     (body.items, body.lands)
@@ -152,6 +161,21 @@ impl Body<'_, '_> {
     /// A block that keeps all operands.
     pub(super) fn block(&mut self, nesting: usize) {
         self.block_above(self.depth, nesting);
+    }
+
+    /// Goes back to the start, so many times.
+    fn begin_again(&mut self, start: usize, counter: u32) {
+        let counter = short(Tag::Local, counter);
+        let rounds = 1 + self.random.below(3) as u64;
+        self.settle(0);
+        self.plain(Opcode::IReadA, counter);
+        self.plain(Opcode::PushB, 1);
+        self.plain(Opcode::IAdd, 0);
+        self.plain(Opcode::Dup, 0);
+        self.plain(Opcode::IWriteA, counter);
+        self.plain(Opcode::PushB, rounds);
+        self.plain(Opcode::ILt, 0);
+        self.jump(Opcode::Jnz, start);
     }
 
     fn declare_again(&mut self) {

@@ -1,5 +1,6 @@
 //! Branches, loops of all shapes, `switch`, and jumps through text pointers.
 
+use cvm_spec::codec::shortest_push;
 use cvm_spec::isa::{Opcode, ROWS};
 use cvm_spec::pointer::Tag;
 
@@ -7,8 +8,46 @@ use super::body::{Body, Loop, short};
 use super::{DATA, Item, TABLE};
 
 impl Body<'_, '_> {
-    /// A comparison of cells above `floor`, whose result the branch behind it pops.
+    /// What the branch behind it pops: a comparison of cells above `floor`, or what two paths computed.
     fn condition(&mut self, floor: usize, rarely: bool) {
+        if self.random.one_in(10) {
+            return self.joined(rarely);
+        }
+        self.comparison(floor, rarely);
+        self.depth -= 1;
+    }
+
+    /// A condition that is computed on one path and known, or computed too, on another, as `and` and `or` are.
+    fn joined(&mut self, rarely: bool) {
+        let depth = self.depth;
+        let (other, end) = (self.label(), self.label());
+        self.comparison(depth, false);
+        self.depth = depth;
+        let branch = self.random.pick(&[Opcode::Jz, Opcode::Jnz]);
+        self.jump(branch, other);
+        for is_last in [false, true] {
+            self.depth = depth;
+            if self.random.one_in(2) {
+                self.comparison(depth, rarely);
+            } else {
+                let truth = if rarely {
+                    0
+                } else {
+                    self.random.below(2) as u64
+                };
+                self.push_constant(truth);
+            }
+            if !is_last {
+                self.jump(Opcode::Jmp, end);
+                self.place(other);
+            }
+        }
+        self.place(end);
+        self.depth = depth;
+    }
+
+    /// Pushes the truth of a comparison.
+    fn comparison(&mut self, floor: usize, rarely: bool) {
         let compares: Vec<_> = ROWS
             .iter()
             .map(|row| row.opcode)
@@ -25,7 +64,6 @@ impl Body<'_, '_> {
         if !rarely && self.random.one_in(6) {
             self.plain(Opcode::IEqz, 0);
         }
-        self.depth -= 1;
     }
 
     pub(super) fn conditional(&mut self, nesting: usize) {
@@ -93,14 +131,15 @@ impl Body<'_, '_> {
         let Loop { again, end, .. } = *self.loops.last().expect("it was entered");
         let counter = short(Tag::Local, counter);
         let rounds = self.random.pick(&[0, 1, 2, 3, 3, 5, 7, 12]);
-        let step = self.random.pick(&[1, 1, 1, 2, 3, 8]);
+        let step: u64 = self.random.pick(&[1, 1, 1, 2, 3, 8]);
         let down = self.random.one_in(3);
         let (first, last) = match down {
             true => (rounds * step, 0),
             false => (0, rounds * step),
         };
-        let test = match (down, self.random.below(4)) {
+        let test = match (down, self.random.below(5)) {
             (_, 0) => Opcode::INe,
+            (_, 4) => Opcode::DNe,
             (true, 1) => Opcode::DGt,
             (true, 2) => Opcode::IUgt,
             (true, _) => Opcode::IGt,
@@ -111,28 +150,45 @@ impl Body<'_, '_> {
         let is_tested_first = self.random.one_in(2);
         // Without a start, the counter goes on where an earlier loop left it.
         if !self.random.one_in(8) {
-            self.plain(Opcode::PushW, first);
+            // A test of the low half does not see the high one.
+            let is_narrow = test.mnemonic().starts_with("d_") && self.random.one_in(4);
+            let high = if is_narrow { 5 << 32 } else { 0 };
+            self.plain(shortest_push(first | high), first | high);
             self.plain(Opcode::IWriteA, counter);
         }
         let is_branched_out = self.random.one_in(3);
+        // Pushes what the branch tests; gives the branches that leave the loop and that stay.
         let compare = |body: &mut Self| {
             body.plain(Opcode::IReadA, counter);
-            if last == 0 && test == Opcode::INe {
-                return;
+            match test {
+                Opcode::INe if last == 0 => {}
+                Opcode::DNe if last == 0 => {
+                    body.plain(Opcode::DEqz, 0);
+                    return (Opcode::Jnz, Opcode::Jz);
+                }
+                _ => {
+                    body.plain(Opcode::PushW, last);
+                    body.plain(test, 0);
+                }
             }
-            body.plain(Opcode::PushW, last);
-            body.plain(test, 0);
+            (Opcode::Jz, Opcode::Jnz)
         };
         self.place(head);
         if is_tested_first {
-            compare(self);
-            self.jump(Opcode::Jz, end);
+            let (leaves, _) = compare(self);
+            self.jump(leaves, end);
         }
         self.block_above(floor, nesting + 1);
         self.place(again);
         self.plain(Opcode::IReadA, counter);
-        self.plain(Opcode::PushB, step);
-        let add = match (down, self.random.one_in(4)) {
+        let adds = self.random.one_in(2);
+        let added = if down && adds {
+            step.wrapping_neg()
+        } else {
+            step
+        };
+        self.plain(Opcode::PushB, added);
+        let add = match (down && !adds, self.random.one_in(4)) {
             (true, true) => Opcode::DSub,
             (true, false) => Opcode::ISub,
             (false, true) => Opcode::DAdd,
@@ -143,12 +199,12 @@ impl Body<'_, '_> {
         if is_tested_first {
             self.jump(Opcode::Jmp, head);
         } else if is_branched_out {
-            compare(self);
-            self.jump(Opcode::Jz, end);
+            let (leaves, _) = compare(self);
+            self.jump(leaves, end);
             self.jump(Opcode::Jmp, head);
         } else {
-            compare(self);
-            self.jump(Opcode::Jnz, head);
+            let (_, stays) = compare(self);
+            self.jump(stays, head);
         }
         self.place(end);
     }

@@ -34,8 +34,8 @@ impl Body<'_, '_> {
     pub(super) fn pointer(&mut self, write: bool) {
         match self.random.below(70) {
             0 => return self.wild_pointer(),
-            1..=3 => return self.edge_pointer(),
-            4..=11 => return self.stored_pointer(),
+            1..=4 => return self.edge_pointer(),
+            5..=11 => return self.stored_pointer(),
             _ => {}
         }
         self.depth += 1;
@@ -87,10 +87,20 @@ impl Body<'_, '_> {
             (Tag::Heap, 2 * HEAP_PAGE),
             (Tag::Local, 16),
         ]);
-        let before = self.random.pick(&[8, 8, 8, 4, 2, 1, 0, 0, 3, 7, 9, 16]);
+        let before = self.random.pick(&[8, 8, 7, 7, 4, 3, 2, 1, 0, 5, 9, 16]);
         let offset = size.saturating_sub(before);
-        self.plain(Opcode::PushQ, Pointer::new(tag, offset).0);
         self.depth += 1;
+        if tag == Tag::Local || self.random.one_in(2) {
+            return self.plain(Opcode::PushQ, Pointer::new(tag, offset).0);
+        }
+        self.plain(Opcode::PushA, short(tag, offset as u32));
+        if self.random.one_in(2) {
+            // Not a constant when code is made.
+            self.plain(Opcode::HeapSize, 0);
+            self.plain(Opcode::PushB, 3);
+            self.plain(Opcode::IUgt, 0);
+            self.plain(Opcode::IAdd, 0);
+        }
     }
 
     /// A pointer that lies in bss: perhaps one into a frame that has returned.
@@ -116,6 +126,18 @@ impl Body<'_, '_> {
 
     /// Pushes an offset, most often one that fits.
     fn offset(&mut self) {
+        if self.random.one_in(30) {
+            // From memory, where small numbers lie, some of them negative.
+            let at = self.random.below(48) as u64;
+            self.push_constant(at);
+            let opcode = self.random.pick(&[
+                Opcode::BReadSA,
+                Opcode::BReadSA,
+                Opcode::BReadA,
+                Opcode::WReadSA,
+            ]);
+            return self.plain(opcode, short(Tag::Bss, 0));
+        }
         let value = match self.random.below(150) {
             0 => self.random.next(),
             1 => (self.random.below(16) as u64).wrapping_neg(),

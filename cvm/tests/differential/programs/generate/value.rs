@@ -61,6 +61,39 @@ const NANS: [u64; 8] = [
     0xffff_ffff_7fc0_0123,
 ];
 
+/// What is often joined with what follows it, and what follows.
+const INNER: [Opcode; 17] = [
+    Opcode::IAdd,
+    Opcode::ISub,
+    Opcode::IMul,
+    Opcode::IShl,
+    Opcode::IUshr,
+    Opcode::IAnd,
+    Opcode::IXor,
+    Opcode::DAdd,
+    Opcode::DSub,
+    Opcode::DMul,
+    Opcode::DShl,
+    Opcode::DUshr,
+    Opcode::DRotl,
+    Opcode::DRotr,
+    Opcode::FMul,
+    Opcode::FAdd,
+    Opcode::SMul,
+];
+const OUTER: [Opcode; 10] = [
+    Opcode::IAdd,
+    Opcode::ISub,
+    Opcode::IOr,
+    Opcode::IXor,
+    Opcode::DAdd,
+    Opcode::DSub,
+    Opcode::FAdd,
+    Opcode::FSub,
+    Opcode::SAdd,
+    Opcode::SSub,
+];
+
 impl Body<'_, '_> {
     pub(super) fn push(&mut self) {
         let value = self.constant();
@@ -78,6 +111,7 @@ impl Body<'_, '_> {
             1 => self.random.pick(&EDGES),
             2 => (self.random.below(100) as f64 * 0.75 - 20.0).to_bits(),
             3 => u64::from((self.random.below(100) as f32 * 0.75 - 20.0).to_bits()),
+            4 if self.random.one_in(3) => self.random.pick(&NANS),
             4 => self.float(),
             _ => self.random.below(300) as u64,
         }
@@ -107,6 +141,9 @@ impl Body<'_, '_> {
         match self.random.below(24) {
             0..=5 => return self.push(),
             6 => return self.convert(floor),
+            7 | 8 => return self.chain(),
+            10 if self.random.one_in(8) => return self.divide(),
+            9 if self.random.one_in(2) => return self.choose_float(),
             _ => {}
         }
         let rows: Vec<_> = ROWS.iter().filter(|row| is_pure(row.opcode)).collect();
@@ -115,6 +152,85 @@ impl Body<'_, '_> {
             row = rows[self.random.below(rows.len())];
         }
         self.fixed(row.opcode, floor);
+    }
+
+    /// Two functions of which one takes the other's result, as engines like to join them.
+    fn chain(&mut self) {
+        let first = self.random.pick(&INNER);
+        let second = self.random.pick(&OUTER);
+        let other_is_left = self.random.one_in(2);
+        if other_is_left {
+            self.read_local();
+        }
+        self.read_local();
+        if self.random.one_in(2) {
+            self.read_local();
+        } else {
+            let constant =
+                self.random
+                    .pick(&[1u64, 3, 255, 32767, 32768, 65535, 100_000, 0x7fff_ffff]);
+            let negative = self.random.one_in(3);
+            self.push_constant(if negative {
+                constant.wrapping_neg()
+            } else {
+                constant
+            });
+        }
+        self.plain(first, 0);
+        if !other_is_left {
+            self.read_local();
+        }
+        self.plain(second, 0);
+        self.depth -= 2;
+    }
+
+    /// A result of arithmetic or the exact bits of another float, as a local says.
+    fn choose_float(&mut self) {
+        let arithmetic = self
+            .random
+            .pick(&[Opcode::FAdd, Opcode::FMul, Opcode::FSub]);
+        let sign = self.random.pick(&[Opcode::FNeg, Opcode::FAbs]);
+        let is_first = self.random.one_in(2);
+        for is_arithmetic in [is_first, !is_first] {
+            let float = match self.random.one_in(2) {
+                true => self.random.pick(&NANS),
+                false => self.float(),
+            };
+            self.push_constant(float);
+            if is_arithmetic {
+                self.read_local();
+                self.depth -= 1;
+            }
+            self.plain(if is_arithmetic { arithmetic } else { sign }, 0);
+        }
+        self.read_local();
+        self.plain(Opcode::Select, 0);
+        self.depth -= 2;
+    }
+
+    /// A division of numbers at the edges, some of which fault.
+    fn divide(&mut self) {
+        let least = self.random.pick(&[1 << 63, 1 << 31, 0x1_8000_0000, 7]);
+        let divisor = self.random.pick(&[u64::MAX, u64::MAX, 0xffff_ffff, 3, 0]);
+        let opcode = self.random.pick(&[
+            Opcode::IDiv,
+            Opcode::DDiv,
+            Opcode::IRem,
+            Opcode::DRem,
+            Opcode::IUdiv,
+            Opcode::DUrem,
+        ]);
+        self.push_constant(least);
+        if self.random.one_in(2) {
+            // Not a constant when code is made, which 0 added to it may be.
+            self.plain(Opcode::HeapSize, 0);
+            self.plain(Opcode::PushB, 3);
+            self.plain(Opcode::IUgt, 0);
+            self.plain(Opcode::IAdd, 0);
+        }
+        self.push_constant(divisor);
+        self.plain(opcode, 0);
+        self.depth -= 1;
     }
 
     /// A float at an edge, and a conversion that may take it.
