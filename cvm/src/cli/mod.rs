@@ -9,6 +9,7 @@ mod explain;
 mod foreign;
 mod info;
 mod input;
+mod log;
 mod manual;
 mod output;
 mod run;

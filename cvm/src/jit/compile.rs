@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::catch_unwind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -30,7 +30,7 @@ use super::function::{self, Shared, Source};
 use super::memory::CodeMemory;
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
-use super::{CompileError, NativeCode, libcalls};
+use super::{CompileError, NativeCode, libcalls, size};
 
 /// In place of an argument count: the adapter of a loop entry.
 pub(super) const LOOP: u16 = u16::MAX;
@@ -101,6 +101,9 @@ fn try_unit(
     unit: &Unit,
     hints: &Hints,
 ) -> Result<NativeCode, CompileError> {
+    for number in &unit.functions {
+        size::check_text(image, *number)?;
+    }
     let mut compiler = Compiler::new(image, options, hints.clone())?;
     for number in &unit.functions {
         compiler.function(*number)?;
@@ -162,7 +165,7 @@ pub(super) fn inspect(
     options: CodeOptions,
 ) -> Result<(String, String), CompileError> {
     let mut compiler = Compiler::new(image, options, find_hints(image))?;
-    compiler.build(function, None);
+    compiler.build(function, None)?;
     let before = compiler.context.func.display().to_string();
     let mut control = ControlPlane::default();
     compiler
@@ -194,11 +197,11 @@ pub(super) struct Hints {
 
 /// A function, decoded.
 #[derive(Default)]
-struct Loaded<'a> {
-    body: Body<'a>,
-    frame: Frame,
-    depths: Depths,
-    leaders: Vec<Leader>,
+pub(super) struct Loaded<'a> {
+    pub(super) body: Body<'a>,
+    pub(super) frame: Frame,
+    pub(super) depths: Depths,
+    pub(super) leaders: Vec<Leader>,
     shape: Shape,
 }
 
@@ -279,9 +282,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
-    fn build(&mut self, number: u32, head: Option<usize>) {
+    fn build(&mut self, number: u32, head: Option<usize>) -> Result<(), CompileError> {
         let image = self.shared.image;
         let function_type = self.loaded.load(image, number);
+        size::check(number, &self.loaded)?;
         let plan = self.loaded.plan(image, number, &mut self.hints);
         let signature = match head {
             None => function::signature(function_type),
@@ -301,10 +305,11 @@ impl<'a> Compiler<'a> {
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         function::build(builder, &self.shared, source, self.isa.frontend_config());
+        Ok(())
     }
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
-        self.build(number, None);
+        self.build(number, None)?;
         let start = self.emit(number)?;
         self.assembly.starts.insert(number, start);
         Ok(())
@@ -312,7 +317,7 @@ impl<'a> Compiler<'a> {
 
     /// A function that is entered at a loop head, and what passes the frame's cells to it.
     fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
-        self.build(number, Some(head));
+        self.build(number, Some(head))?;
         let start = self.emit(number)?;
         self.assembly.loop_start = Some(start);
         let function_type = self.function_type(number);
@@ -489,6 +494,7 @@ impl<'a> Compiler<'a> {
             loop_start,
             functions: starts.len(),
             size: bytes.len(),
+            started: Instant::now(),
             time: Duration::ZERO,
         })
     }
