@@ -25,7 +25,8 @@ use crate::verify::frame::Home;
 
 use super::context::offset;
 use super::function::Lowering;
-use super::plan::Kind;
+use super::plan;
+use super::region::Kind;
 use super::site::Site;
 use super::value::{self, Cell, Form};
 
@@ -34,7 +35,7 @@ use super::value::{self, Cell, Form};
 struct Shape {
     access: Access,
     /// For a load, the form of its result.
-    kind: Kind,
+    kind: plan::Kind,
 }
 
 /// A checked address: base, and a constant distance.
@@ -81,9 +82,9 @@ fn descriptor(tag: Tag) -> i32 {
 impl Lowering<'_, '_> {
     pub(super) fn access(&mut self, access: Access, operand: Operand<'_>) {
         let kind = match self.plan.loads.get(&self.number) {
-            Some(Kind::Float) if access.width == 8 => Kind::Float,
-            Some(Kind::Single) if access.width == 4 && !access.signed => Kind::Single,
-            _ => Kind::Cell,
+            Some(plan::Kind::Float) if access.width == 8 => plan::Kind::Float,
+            Some(plan::Kind::Single) if access.width == 4 && !access.signed => plan::Kind::Single,
+            _ => plan::Kind::Cell,
         };
         let shape = Shape { access, kind };
         let local = match operand {
@@ -95,6 +96,7 @@ impl Lowering<'_, '_> {
         {
             return self.access_local(offset, shape);
         }
+        self.hold_operands();
         let value = match access.write {
             true => self.pop(),
             false => Cell::constant(0),
@@ -218,6 +220,16 @@ impl Lowering<'_, '_> {
             let host = self.b.ins().iadd(base, offset);
             return self.finish((host, start), noted.value, shape);
         }
+        if let Ok(start) = i32::try_from(pointer.offset())
+            && (is_fixed || tag == Tag::Heap)
+            && self.region.shares()
+        {
+            let size = is_fixed.then_some(present);
+            let segment = (tag, size);
+            let width = shape.access.width;
+            let address = self.shared_address(Kind::Indexed, segment, offset, start, width);
+            return self.finish(address, noted.value, shape);
+        }
         let start = self.constant(pointer.offset());
         let sum = match pointer.offset() {
             0 => offset,
@@ -259,6 +271,17 @@ impl Lowering<'_, '_> {
         let image = self.shared.image;
         let width = u64::from(shape.access.width);
         let base = self.cell(noted.base);
+        if distance >= 0 && self.region.shares() && !(tag == Tag::Data && shape.access.write) {
+            let size = match tag {
+                Tag::Data => Some(image.data.len() as u64),
+                Tag::Bss => Some(u64::from(image.bss_size)),
+                _ => None,
+            };
+            let segment = (tag, size);
+            let width = shape.access.width;
+            let address = self.shared_address(Kind::Guessed, segment, base, distance, width);
+            return self.finish(address, noted.value, shape);
+        }
         let tags = self.load_fixed(self.table, offset::TAGS + 8 * tag as i32);
         // With another tag this is 2^61 or more, and so above every limit.
         let relative = self.b.ins().isub(base, tags);
@@ -424,8 +447,8 @@ impl Lowering<'_, '_> {
             return None;
         }
         let result = match (shape.kind, width, signed) {
-            (Kind::Float, ..) => self.b.ins().load(F64, flags, base, distance),
-            (Kind::Single, ..) => self.b.ins().load(F32, flags, base, distance),
+            (plan::Kind::Float, ..) => self.b.ins().load(F64, flags, base, distance),
+            (plan::Kind::Single, ..) => self.b.ins().load(F32, flags, base, distance),
             (_, 1, false) => self.b.ins().uload8(I64, flags, base, distance),
             (_, 1, true) => self.b.ins().sload8(I64, flags, base, distance),
             (_, 2, false) => self.b.ins().uload16(I64, flags, base, distance),

@@ -28,6 +28,7 @@ use crate::verify::frame::Frame;
 use super::context::Callee;
 use super::function::{self, Shared, Source};
 use super::memory::CodeMemory;
+use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
 use super::{CompileError, NativeCode, libcalls};
@@ -381,9 +382,9 @@ impl<'a> Compiler<'a> {
             .compiled_code()
             .expect("the compilation succeeded");
         let assembly = &mut self.assembly;
-        assembly
-            .bytes
-            .resize(assembly.bytes.len().next_multiple_of(32), 0);
+        let distance = placement::distance(&code.bb_starts, code.code_buffer());
+        let line = assembly.bytes.len().next_multiple_of(LINE as usize);
+        assembly.bytes.resize(line + distance as usize, 0);
         let start = u32::try_from(assembly.bytes.len())
             .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
         assembly.bytes.extend_from_slice(code.code_buffer());
@@ -500,6 +501,7 @@ fn host() -> Result<OwnedTargetIsa, CompileError> {
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),
+        ("machine_code_cfg_info", "true"),
         ("preserve_frame_pointers", "true"),
         ("unwind_info", "false"),
         ("enable_probestack", "false"),

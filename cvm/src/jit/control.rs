@@ -85,6 +85,9 @@ impl Lowering<'_, '_> {
             Some(block) => block,
             None => self.b.create_block(),
         };
+        if self.is_cold && self.blocks[self.number + 1].is_none() {
+            self.b.set_cold_block(next);
+        }
         let stays = self
             .body
             .target(self.number, distance)

@@ -22,6 +22,7 @@ use crate::verify::frame::Frame;
 
 use super::context::offset;
 use super::plan::{Kind, Local, Plan};
+use super::region::Region;
 use super::shape::Shape;
 use super::site::Site;
 use super::value::{self, Builder, Cell, Stack};
@@ -79,9 +80,9 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) number: usize,
     pub(super) at: u32,
     /// `declare` instructions so far.
-    declared: usize,
+    pub(super) declared: usize,
     /// Whether nothing but `declare` came before.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// Memory of the program, and of the machine.
     guest: AliasRegion,
     machine: AliasRegion,
@@ -91,6 +92,8 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) is_ended: bool,
     /// What is compiled now will hardly ever run.
     pub(super) is_cold: bool,
+    /// Checks that several accesses share.
+    pub(super) region: Region,
 }
 
 /// The function's part of the `l:` segment.
@@ -184,6 +187,7 @@ pub(super) fn build<'l, 'a>(
         functions: HashMap::new(),
         is_ended: false,
         is_cold: false,
+        region: Region::default(),
     };
     lowering.make_blocks();
     match head {
@@ -235,6 +239,7 @@ impl Lowering<'_, '_> {
                 if falls_in {
                     self.stack.settle(&mut self.b);
                     self.b.ins().jump(block, &[]);
+                    self.leave_region(number);
                 }
                 self.b.switch_to_block(block);
                 if !leader.loop_head && !self.shape.is_reached_from_behind(number) {
@@ -244,19 +249,29 @@ impl Lowering<'_, '_> {
                 self.stack.enter_block(depth);
                 self.fresh &= number == 0 && !leader.target;
             }
+            if self.blocks[number].is_some() || number == 0 {
+                self.enter_region(number);
+            }
             self.fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
             self.begin_instruction(number);
-            self.is_ended = !instruction.opcode.flow().falls_through();
-            self.instruction(&instruction);
+            self.step(&instruction);
             falls_in = !self.is_ended;
+            if self.is_ended {
+                self.leave_region(number + 1);
+            }
         }
     }
 
+    /// Compiles an instruction, and notes whether the next one follows in the same block.
+    pub(super) fn step(&mut self, instruction: &Instruction<'_>) {
+        self.is_ended = !instruction.opcode.flow().falls_through();
+        self.instruction(instruction);
+    }
+
     /// What happens before an instruction: fuel and limits.
-    fn begin_instruction(&mut self, number: usize) {
+    pub(super) fn begin_instruction(&mut self, number: usize) {
         let leader = self.leaders[number];
-        (self.number, self.at) = (number, self.body.instructions[number].0);
-        self.b.set_srcloc(SourceLoc::new(self.at));
+        self.stand_at(number);
         if self.shared.options.metered && leader.block {
             self.charge_fuel(blocks::cost(self.body, self.depths, self.leaders, number));
         }
@@ -265,9 +280,16 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// What follows belongs to this instruction.
+    pub(super) fn stand_at(&mut self, number: usize) {
+        (self.number, self.at) = (number, self.body.instructions[number].0);
+        self.b.set_srcloc(SourceLoc::new(self.at));
+    }
+
     /// Instead of a jump to a loop's test, the test.
     pub(super) fn copy_test(&mut self, first: usize, branch: usize) {
         self.stack.settle(&mut self.b);
+        self.region.suspend();
         for number in first..=branch {
             self.begin_instruction(number);
             let (_, instruction) = self.body.instructions[number];

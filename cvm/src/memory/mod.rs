@@ -172,6 +172,7 @@ impl Memory {
         };
         let bss_size = u64::from(image.bss_size);
         let mut bss = Region::committed(bss_size).map_err(error("bss", bss_size))?;
+        bss.prefer_large_pages();
         for extent in &image.bss_init {
             bss.write_at(extent.offset as usize, &extent.bytes);
         }
@@ -294,6 +295,7 @@ impl Memory {
             .filter(|new| *new <= self.heap_largest)?;
         if new != old {
             self.heap.commit(new).ok()?;
+            self.heap.prefer_large_pages();
             self.descriptor_mut(Tag::Heap).resize(new, true, true);
         }
         Some(old / HEAP_PAGE)
