@@ -19,7 +19,7 @@ use libffi::low::{self, CodePtr, ffi_cif, ffi_closure};
 use super::call::store_field;
 use super::convert::{Cause, Failure};
 use super::plan::{Kind, Plan, Shape};
-use super::{Foreign, PENDING, STRANGER, call::inside};
+use super::{Foreign, LEAF, PENDING, STRANGER, call::inside};
 
 /// Bytes of native stack that must be left when a callback begins.
 const STACK_RESERVE: usize = 256 * 1024;
@@ -186,18 +186,35 @@ unsafe extern "C" fn entered(
             result.write_bytes(0, room.max(8));
         }
         if foreign.thread.load(Ordering::Relaxed) != this_thread() {
-            foreign.state.fetch_or(STRANGER, Ordering::Relaxed);
+            foreign
+                .attention
+                .state
+                .fetch_or(STRANGER, Ordering::Relaxed);
             return;
         }
-        if foreign.state.load(Ordering::Relaxed) & PENDING != 0 {
+        if foreign.attention.state.load(Ordering::Relaxed) & PENDING != 0 {
+            return;
+        }
+        if is_in_leaf(foreign) {
+            foreign.attention.state.fetch_or(LEAF, Ordering::Relaxed);
             return;
         }
         let outer = foreign.inside.replace(inside::NONE);
         if !run(foreign, plan, data.function, args, result) {
-            foreign.state.fetch_or(PENDING, Ordering::Relaxed);
+            foreign.attention.state.fetch_or(PENDING, Ordering::Relaxed);
         }
         foreign.inside.set(outer);
     }
+}
+
+/// Whether C that promised not to call back is running. Compiled code calls such functions on its own stack, where
+/// nothing else may run.
+fn is_in_leaf(foreign: &Foreign) -> bool {
+    let here = std::hint::black_box(0u8);
+    let at = std::ptr::from_ref(&here) as u64;
+    let (low, high) = foreign.native_stack.get();
+    let function = foreign.functions.get(foreign.inside.get() as usize);
+    (low..high).contains(&at) || function.is_some_and(|function| function.is_leaf)
 }
 
 /// Cells of a callback that need no allocation.

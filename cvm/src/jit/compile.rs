@@ -1,5 +1,6 @@
 //! A module to machine code: every function through Cranelift, then one piece of executable memory.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::verify::body::Body;
 use crate::verify::flow::Depths;
 use crate::verify::frame::Frame;
 
+use super::absolute;
 use super::context::Callee;
 use super::function::{self, Shared, Source};
 use super::memory::CodeMemory;
@@ -56,6 +58,8 @@ struct Assembly {
     fixups: Vec<Fixup>,
     /// Text offset of the call that returns to a code offset, ascending.
     calls: Vec<(u32, u32)>,
+    /// Loads that the system may refuse, and their lengths, ascending.
+    refusable: Vec<(u32, u8)>,
     /// Code offset of each function that was compiled.
     starts: HashMap<u32, u32>,
     /// Code offset of the function that is entered at a loop head.
@@ -265,6 +269,8 @@ impl<'a> Compiler<'a> {
                 options,
                 type_numbers: type_numbers(image),
                 uses_heap: hints.uses_heap,
+                uses_errno: uses_errno(image),
+                plain: RefCell::default(),
             },
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
@@ -405,6 +411,14 @@ impl<'a> Compiler<'a> {
                 addend: relocation.addend,
             });
         }
+        for trap in code.buffer.traps() {
+            if trap.code == function::REFUSED {
+                let load = &code.code_buffer()[trap.offset as usize..];
+                let length = absolute::load_length(load)
+                    .ok_or_else(|| failed("a load of C memory has an unknown form".into()))?;
+                assembly.refusable.push((start + trap.offset, length));
+            }
+        }
         let places = code.buffer.get_srclocs_sorted();
         for call in code.buffer.call_sites() {
             // The place that covers the call instruction's last byte.
@@ -427,6 +441,7 @@ impl<'a> Compiler<'a> {
             bytes,
             fixups,
             mut calls,
+            mut refusable,
             starts,
             loop_start,
             adapters,
@@ -466,6 +481,7 @@ impl<'a> Compiler<'a> {
             });
         }
         calls.sort_unstable();
+        refusable.sort_unstable();
         let mut entries = vec![0; image.text.len()];
         let nothing = Callee {
             code: std::ptr::null(),
@@ -486,12 +502,24 @@ impl<'a> Compiler<'a> {
             entries,
             callees,
             calls,
+            refusable,
             adapters,
             loop_start,
             functions: starts.len(),
             size: bytes.len(),
             time: Duration::ZERO,
         })
+    }
+}
+
+/// Whether a program asks for C's `errno`.
+fn uses_errno(image: &Image) -> bool {
+    #[cfg(feature = "ffi")]
+    return crate::ffi::uses_errno(image);
+    #[cfg(not(feature = "ffi"))]
+    {
+        let _ = image;
+        false
     }
 }
 

@@ -1,5 +1,6 @@
 //! Compilation of one function to Cranelift's intermediate form, instruction by instruction.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -11,6 +12,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, Variable};
 use cvm_spec::codec::{Instruction, Operand};
+use cvm_spec::foreign::Scalar;
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::Opcode;
 
@@ -30,6 +32,12 @@ use super::value::{self, Builder, Cell, Stack};
 /// Never executed: ends a block behind a fault that always happens.
 pub(super) const NEVER: TrapCode = TrapCode::unwrap_user(1);
 
+/// Marks loads of memory of C, which the system may refuse.
+pub(super) const REFUSED: TrapCode = TrapCode::unwrap_user(2);
+
+/// Types of the arguments and of the result of a C function that takes and gives numbers.
+pub(super) type PlainTypes = (Vec<Scalar>, Option<Scalar>);
+
 /// What all functions of a module share.
 #[derive(Debug)]
 pub(super) struct Shared<'a> {
@@ -39,6 +47,10 @@ pub(super) struct Shared<'a> {
     pub(super) type_numbers: Vec<u32>,
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
+    /// Whether the program asks for C's `errno`.
+    pub(super) uses_errno: bool,
+    /// By index in the types section: the types of C functions that are called directly.
+    pub(super) plain: RefCell<HashMap<u32, Option<PlainTypes>>>,
 }
 
 /// The signature of a function of this type in compiled code: the table, then the arguments.
@@ -420,6 +432,13 @@ impl Lowering<'_, '_> {
     pub(super) fn guest(&self) -> MemFlagsData {
         MemFlagsData::new()
             .with_notrap()
+            .with_alias_region(Some(self.guest))
+    }
+
+    /// An access to memory of C, which may be refused.
+    pub(super) fn guest_of_c(&self) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_trap_code(Some(REFUSED))
             .with_alias_region(Some(self.guest))
     }
 

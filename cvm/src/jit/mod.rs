@@ -5,11 +5,22 @@
 //! what is found out beforehand) and links the code into memory ([`memory`]). [`run`] enters it through [`stubs`]; what
 //! the code needs from the machine is in [`machine`], what both share in [`context`].
 
+mod absolute;
 mod access;
 mod arithmetic;
+#[cfg(feature = "ffi")]
+pub(crate) mod callback;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_callback.rs"]
+pub(crate) mod callback;
 mod compile;
 mod context;
 mod control;
+#[cfg(feature = "ffi")]
+mod foreign;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_foreign.rs"]
+mod foreign;
 mod frame;
 mod function;
 mod libcalls;
@@ -76,6 +87,8 @@ pub(crate) struct NativeCode {
     callees: Vec<Callee>,
     /// (code offset behind a call, text offset of its instruction), ascending.
     calls: Vec<(u32, u32)>,
+    /// (code offset of a load that the system may refuse, its length), ascending.
+    refusable: Vec<(u32, u8)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
     adapters: HashMap<(u16, u16), u32>,
     /// Code offset of the function that is entered at a loop head.
@@ -119,17 +132,39 @@ impl NativeCode {
         self.size
     }
 
+    /// The length of the load at an address, if it is one that the system may refuse.
+    #[cfg(feature = "ffi")]
+    fn refusable(&self, address: u64) -> Option<u8> {
+        let offset = self.memory.offset_of(address)?;
+        let loads = &self.refusable;
+        let found = loads
+            .binary_search_by_key(&offset, |(load, _)| *load)
+            .ok()?;
+        Some(loads[found].1)
+    }
+
     /// The code that passes cells to functions of a type.
     fn adapter(&self, function_type: FunctionType) -> *const u8 {
         let key = (function_type.args, function_type.results);
         self.memory.at(self.adapters[&key])
     }
 
-    /// Walks the compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is
-    /// in, if that is a call.
+    /// The compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is in, if
+    /// that is a call.
     #[allow(unsafe_code)]
-    fn frames(&self, mut frame: *const [u64; 2]) -> Vec<Option<u32>> {
+    fn frames(&self, frame: *const [u64; 2]) -> Vec<Option<u32>> {
         let mut found = Vec::new();
+        // SAFETY: the caller has just left this frame, and the native stack still holds it.
+        unsafe { self.walk(frame, &mut |ip| found.push(ip)) };
+        found
+    }
+
+    /// Walks the compiled frames from the frame of a stub on, as a signal handler may do it.
+    ///
+    /// # Safety
+    /// The frame is one of compiled code or of a stub that such code called, or null, and still there.
+    #[allow(unsafe_code)]
+    unsafe fn walk(&self, mut frame: *const [u64; 2], tell: &mut dyn FnMut(Option<u32>)) {
         while !frame.is_null() {
             // SAFETY: every frame of compiled code begins with its caller's frame pointer and its return address, the
             // stub's as well; the outermost, the adapter's, has 0. The native stack still holds them all.
@@ -137,15 +172,16 @@ impl NativeCode {
             let Some(offset) = self.memory.offset_of(return_address) else {
                 break;
             };
+            frame = caller as *const [u64; 2];
+            // SAFETY: as above. What returns to the adapter is the outermost function.
+            if frame.is_null() || unsafe { (*frame)[0] } == 0 {
+                break;
+            }
             let call = self
                 .calls
                 .binary_search_by_key(&offset, |(after, _)| *after);
-            found.push(call.ok().map(|index| self.calls[index].1));
-            frame = caller as *const [u64; 2];
+            tell(call.ok().map(|index| self.calls[index].1));
         }
-        // The last frame found is the adapter's.
-        found.pop();
-        found
     }
 }
 

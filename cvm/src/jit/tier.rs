@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use cvm_spec::image::Image;
+
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
@@ -230,15 +232,48 @@ impl Tier {
     /// Runs a hot function, or the rest of one from a hot loop on, in compiled code, if there is any.
     ///
     /// # Safety
+    /// `tier` is the run's, and no reference to it is alive: C that compiled code calls may call back and come here again.
     /// The parts are those of the run that goes on. For a function, `cells` holds its arguments and has room for its
     /// results; for a loop, it is the interpreter's frame, settled.
     pub(crate) unsafe fn enter(
-        &mut self,
+        tier: *mut Tier,
         hot: Hot,
         counter: usize,
         parts: RunParts,
         cells: *mut u64,
     ) -> Entered {
+        let table = parts.table;
+        let fuel = parts.fuel;
+        let polls = parts.polls;
+        // SAFETY: the caller's promise; the reference ends before compiled code runs.
+        let Some((entry, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
+            return Entered::NotYet;
+        };
+        // SAFETY: the context is set up; the entry's parts belong together, and the caller vouches for the cells. Image
+        // and stack stay as long as the tier.
+        unsafe {
+            (*native(table)).fuel = fuel;
+            (*native(table)).polls = u64::from(polls);
+            let way = (entry.adapter, entry.start);
+            let ended = enter(table, &*image, &entry.code, way, cells, stack);
+            let fuel = (*native(table)).fuel;
+            match ended {
+                Ok(()) => Entered::Returned {
+                    fuel,
+                    polls: (*native(table)).polls as u32,
+                },
+                Err(left) => Entered::Left { left, fuel },
+            }
+        }
+    }
+
+    /// The way into what is hot, with the context set up, if there is one.
+    fn prepare(
+        &mut self,
+        hot: Hot,
+        counter: usize,
+        parts: RunParts,
+    ) -> Option<(Entry, *const Image, *const NativeStack)> {
         if self.tiering.waits && self.published.find(hot).is_none() {
             self.published.compile(&self.module, hot);
         }
@@ -246,12 +281,12 @@ impl Tier {
             Some(Some(entry)) => entry,
             Some(None) => {
                 self.counters[counter] = NEVER;
-                return Entered::NotYet;
+                return None;
             }
             None => {
                 self.counters[counter] = AGAIN;
                 self.published.ask(&self.module, hot);
-                return Entered::NotYet;
+                return None;
             }
         };
         if self.stack.is_none() {
@@ -259,12 +294,11 @@ impl Tier {
         }
         let Some(stack) = &self.stack else {
             self.counters[counter] = NEVER;
-            return Entered::NotYet;
+            return None;
         };
         // The next call goes the same way at once.
         self.counters[counter] = 1;
         let image = self.module.image();
-        let table = parts.table;
         if self.state.is_none() {
             let state = self.state.insert(Box::new(State {
                 memory: parts.memory,
@@ -275,26 +309,19 @@ impl Tier {
                 deadline: parts.deadline,
                 interrupt: parts.interrupt,
                 stop: None,
+                image,
+                code: std::ptr::null(),
+                stack,
+                foreign: parts.foreign,
+                suspended: std::ptr::null(),
+                segments: std::ptr::null(),
+                pending: None,
             }));
             // SAFETY: memory is the run's, and only looked at.
             let local_capacity = unsafe { (*parts.memory).local_capacity() };
             // SAFETY: the table is the run's memory's; the state lives in a box until the next run.
-            unsafe { set_up(table, image, stack, local_capacity, &raw mut **state) };
+            unsafe { set_up(parts.table, image, stack, local_capacity, &raw mut **state) };
         }
-        // SAFETY: the context is set up; the entry's parts belong together, and the caller vouches for the cells.
-        unsafe {
-            (*native(table)).fuel = parts.fuel;
-            (*native(table)).polls = u64::from(parts.polls);
-            let way = (entry.adapter, entry.start);
-            let ended = enter(table, image, &entry.code, way, cells, stack);
-            let fuel = (*native(table)).fuel;
-            match ended {
-                Ok(()) => Entered::Returned {
-                    fuel,
-                    polls: (*native(table)).polls as u32,
-                },
-                Err(left) => Entered::Left { left, fuel },
-            }
-        }
+        Some((entry, image, stack))
     }
 }
