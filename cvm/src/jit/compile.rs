@@ -29,6 +29,7 @@ use crate::verify::frame::Frame;
 use super::absolute;
 use super::context::Callee;
 use super::function::{self, Shared, Source};
+use super::inline::{INLINE_BYTES_MAX, Inlined, Inlinee, Inlinees};
 use super::memory::CodeMemory;
 use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
@@ -56,8 +57,10 @@ enum Target {
 struct Assembly {
     bytes: Vec<u8>,
     fixups: Vec<Fixup>,
-    /// Text offset of the call that returns to a code offset, ascending.
+    /// Place of the call that returns to a code offset, ascending.
     calls: Vec<(u32, u32)>,
+    /// Places of inlined instructions.
+    inlined: Vec<Inlined>,
     /// Loads that the system may refuse, and their lengths, ascending.
     refusable: Vec<(u32, u8)>,
     /// Code offset of each function that was compiled.
@@ -107,6 +110,7 @@ fn try_unit(
     hints: &Hints,
 ) -> Result<NativeCode, CompileError> {
     let mut compiler = Compiler::new(image, options, hints.clone())?;
+    compiler.find_inlinees(&unit.functions);
     for number in &unit.functions {
         compiler.function(*number)?;
         compiler.adapter(compiler.function_type(*number))?;
@@ -187,6 +191,7 @@ struct Compiler<'a> {
     builder: FunctionBuilderContext,
     loaded: Loaded<'a>,
     hints: Hints,
+    inlinees: Inlinees<'a>,
     assembly: Assembly,
 }
 
@@ -199,12 +204,12 @@ pub(super) struct Hints {
 
 /// A function, decoded.
 #[derive(Default)]
-struct Loaded<'a> {
-    body: Body<'a>,
-    frame: Frame,
-    depths: Depths,
-    leaders: Vec<Leader>,
-    shape: Shape,
+pub(super) struct Loaded<'a> {
+    pub(super) body: Body<'a>,
+    pub(super) frame: Frame,
+    pub(super) depths: Depths,
+    pub(super) leaders: Vec<Leader>,
+    pub(super) shape: Shape,
 }
 
 impl<'a> Loaded<'a> {
@@ -276,6 +281,7 @@ impl<'a> Compiler<'a> {
             builder: FunctionBuilderContext::new(),
             loaded: Loaded::default(),
             hints,
+            inlinees: Inlinees::new(),
             assembly: Assembly::default(),
         })
     }
@@ -283,6 +289,22 @@ impl<'a> Compiler<'a> {
     fn function_type(&self, number: u32) -> FunctionType {
         let record = &self.shared.image.functions[number as usize];
         self.shared.image.function_type(record).unwrap_or_default()
+    }
+
+    /// Looks for functions that may be inlined.
+    fn find_inlinees(&mut self, functions: &[u32]) {
+        let image = self.shared.image;
+        for number in functions {
+            if image.functions[*number as usize].size > INLINE_BYTES_MAX {
+                continue;
+            }
+            let mut loaded = Loaded::default();
+            let function_type = loaded.load(image, *number);
+            let plan = loaded.plan(image, *number, &mut self.hints);
+            if let Some(inlinee) = Inlinee::new(loaded, plan, function_type) {
+                self.inlinees.insert(*number, inlinee);
+            }
+        }
     }
 
     /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
@@ -305,9 +327,12 @@ impl<'a> Compiler<'a> {
             shape: &self.loaded.shape,
             function_type,
             head,
+            inlinees: &self.inlinees,
+            first_inlined: (image.text.len() + self.assembly.inlined.len()) as u32,
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        function::build(builder, &self.shared, source, self.isa.frontend_config());
+        let inlined = function::build(builder, &self.shared, source, self.isa.frontend_config());
+        self.assembly.inlined.extend(inlined);
     }
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
@@ -441,6 +466,7 @@ impl<'a> Compiler<'a> {
             bytes,
             fixups,
             mut calls,
+            inlined,
             mut refusable,
             starts,
             loop_start,
@@ -502,6 +528,7 @@ impl<'a> Compiler<'a> {
             entries,
             callees,
             calls,
+            inlined,
             refusable,
             adapters,
             loop_start,

@@ -186,6 +186,9 @@ impl Lowering<'_, '_> {
     }
 
     fn call(&mut self, index: u32) {
+        if self.inline_call(index) {
+            return;
+        }
         let arguments = self.arguments(self.type_of(index).args);
         let function = self.import_function(index);
         let inst = self.b.ins().call(function, &arguments);
@@ -253,6 +256,9 @@ impl Lowering<'_, '_> {
     }
 
     fn return_results(&mut self) {
+        if self.return_inlined() {
+            return;
+        }
         let results = usize::from(self.function_type.results);
         let cells = self.stack.take(&mut self.b, results);
         let values: Vec<Value> = cells

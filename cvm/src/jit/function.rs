@@ -23,6 +23,7 @@ use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame;
 
 use super::context::offset;
+use super::inline::{Inlined, Inlinees, Scope};
 use super::plan::{Kind, Local, Plan};
 use super::region::Region;
 use super::shape::Shape;
@@ -106,6 +107,19 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) is_cold: bool,
     /// Checks that several accesses share.
     pub(super) region: Region,
+    /// The instruction's place: its text offset, or in an inlined function a number from the text's size on.
+    pub(super) place: u32,
+    /// Functions that may be inlined.
+    pub(super) inlinees: &'l Inlinees<'a>,
+    /// The innermost function that is being inlined.
+    pub(super) scope: Option<Scope>,
+    /// How many functions are being inlined into each other.
+    pub(super) levels: usize,
+    /// How many instructions were inlined.
+    pub(super) copied: usize,
+    /// Places of inlined instructions; the first one has this number.
+    first_inlined: u32,
+    inlined: Vec<Inlined>,
 }
 
 /// The function's part of the `l:` segment.
@@ -128,6 +142,9 @@ pub(super) struct Source<'l, 'a> {
     pub(super) function_type: FunctionType,
     /// Where it is entered: at its start, or at this instruction, a loop head, with a frame of the interpreter's.
     pub(super) head: Option<usize>,
+    pub(super) inlinees: &'l Inlinees<'a>,
+    /// Number of the next place of an inlined instruction.
+    pub(super) first_inlined: u32,
 }
 
 /// The signature of a function that is entered at a loop head: the table, and the address of the frame's cells.
@@ -138,13 +155,13 @@ pub(super) fn loop_signature(function_type: FunctionType) -> Signature {
     })
 }
 
-/// Builds a function.
+/// Builds a function; gives the places of inlined instructions.
 pub(super) fn build<'l, 'a>(
     mut b: FunctionBuilder<'l>,
     shared: &'l Shared<'a>,
     source: Source<'l, 'a>,
     config: cranelift_codegen::isa::TargetFrontendConfig,
-) {
+) -> Vec<Inlined> {
     let Source {
         body,
         frame,
@@ -154,6 +171,8 @@ pub(super) fn build<'l, 'a>(
         shape,
         function_type,
         head,
+        inlinees,
+        first_inlined,
     } = source;
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -200,6 +219,13 @@ pub(super) fn build<'l, 'a>(
         is_ended: false,
         is_cold: false,
         region: Region::default(),
+        place: body.start,
+        inlinees,
+        scope: None,
+        levels: 0,
+        copied: 0,
+        first_inlined,
+        inlined: Vec::new(),
     };
     lowering.make_blocks();
     match head {
@@ -209,6 +235,7 @@ pub(super) fn build<'l, 'a>(
     lowering.body(head.is_none());
     lowering.b.seal_all_blocks();
     lowering.b.inner.finalize(config);
+    lowering.inlined
 }
 
 /// A field of the machine's that changes.
@@ -227,7 +254,7 @@ fn fixed(machine: AliasRegion) -> MemFlagsData {
 impl Lowering<'_, '_> {
     // ---- instructions in order
 
-    fn make_blocks(&mut self) {
+    pub(super) fn make_blocks(&mut self) {
         for (number, leader) in self.leaders.iter().enumerate() {
             if leader.target && self.depths.before[number] != UNREACHED {
                 self.blocks[number] = Some(self.b.create_block());
@@ -235,7 +262,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn body(&mut self, mut falls_in: bool) {
+    pub(super) fn body(&mut self, mut falls_in: bool) {
         for number in 0..self.body.instructions.len() {
             let (_, instruction) = self.body.instructions[number];
             let depth = self.depths.before[number];
@@ -295,7 +322,15 @@ impl Lowering<'_, '_> {
     /// What follows belongs to this instruction.
     pub(super) fn stand_at(&mut self, number: usize) {
         (self.number, self.at) = (number, self.body.instructions[number].0);
-        self.b.set_srcloc(SourceLoc::new(self.at));
+        self.place = match &self.scope {
+            None => self.at,
+            Some(scope) => {
+                let (ip, caller) = (self.at, scope.caller());
+                self.inlined.push(Inlined { ip, caller });
+                self.first_inlined + self.inlined.len() as u32 - 1
+            }
+        };
+        self.b.set_srcloc(SourceLoc::new(self.place));
     }
 
     /// Instead of a jump to a loop's test, the test.

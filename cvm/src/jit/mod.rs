@@ -23,6 +23,7 @@ mod foreign;
 mod foreign;
 mod frame;
 mod function;
+mod inline;
 mod libcalls;
 mod machine;
 mod memory;
@@ -46,6 +47,7 @@ use thiserror::Error;
 
 use crate::interp::CodeOptions;
 use context::Callee;
+use inline::Inlined;
 use memory::CodeMemory;
 pub(crate) use memory::NativeStack;
 
@@ -85,8 +87,10 @@ pub(crate) struct NativeCode {
     entries: Vec<u32>,
     /// By those numbers.
     callees: Vec<Callee>,
-    /// (code offset behind a call, text offset of its instruction), ascending.
+    /// (code offset behind a call, its place), ascending.
     calls: Vec<(u32, u32)>,
+    /// Places: those of inlined instructions have numbers from the text's size on.
+    inlined: Vec<Inlined>,
     /// (code offset of a load that the system may refuse, its length), ascending.
     refusable: Vec<(u32, u8)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
@@ -180,7 +184,16 @@ impl NativeCode {
             let call = self
                 .calls
                 .binary_search_by_key(&offset, |(after, _)| *after);
-            tell(call.ok().map(|index| self.calls[index].1));
+            let Ok(index) = call else {
+                tell(None);
+                continue;
+            };
+            let mut place = self.calls[index].1;
+            while let Some(number) = (place as usize).checked_sub(self.entries.len()) {
+                tell(Some(self.inlined[number].ip));
+                place = self.inlined[number].caller;
+            }
+            tell(Some(place));
         }
     }
 }
