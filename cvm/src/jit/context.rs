@@ -35,6 +35,8 @@ pub(super) struct Callee {
     pub(super) code: *const u8,
     /// Number of its type among the distinct ones.
     pub(super) type_number: u32,
+    /// Code offset of the function that passes cells to it, if it was compiled.
+    pub(super) adapter: u32,
 }
 
 /// Functions of the machine that compiled code calls on the host's stack, by number.

@@ -39,7 +39,7 @@ mod value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use cvm_spec::image::{FunctionType, Image};
+use cvm_spec::image::Image;
 use thiserror::Error;
 
 use crate::interp::CodeOptions;
@@ -141,10 +141,10 @@ impl NativeCode {
         Some(loads[found].1)
     }
 
-    /// The code that passes cells to functions of a type.
-    fn adapter(&self, function_type: FunctionType) -> *const u8 {
-        let key = (function_type.args, function_type.results);
-        self.memory.at(self.adapters[&key])
+    /// The code that passes cells to a function, and the function's own.
+    fn way_into(&self, function: u32) -> (*const u8, *const u8) {
+        let callee = &self.callees[function as usize + 1];
+        (self.memory.at(callee.adapter), callee.code)
     }
 
     /// The compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is in, if
