@@ -86,6 +86,7 @@ pub(crate) struct NativeCode {
     /// (code offset behind a call, text offset of its instruction), ascending.
     calls: Vec<(u32, u32)>,
     /// (code offset of a load that the system may refuse, its length), ascending.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     refusable: Vec<(u32, u8)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
     adapters: HashMap<(u16, u16), u32>,

@@ -7,7 +7,7 @@ use crate::fault::Allocation;
 
 /// Nothing to keep.
 #[derive(Debug, Default)]
-pub(super) struct Absolute;
+pub(super) struct Absolute {}
 
 impl Memory {
     /// Whether absolute addresses can be used.
