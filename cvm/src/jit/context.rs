@@ -42,6 +42,7 @@ pub(super) struct Callee {
 /// Functions of the machine that compiled code calls on the host's stack, by number.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
+#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(super) enum CallOut {
     Import,
     MemCopy,
@@ -170,6 +171,7 @@ pub(super) mod offset {
 
 /// Why compiled code was left before its function returned.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(super) enum Stop {
     /// The run ends.
     Exit(Exit),
