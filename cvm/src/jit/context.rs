@@ -4,6 +4,11 @@
 //! ([`Memory::table`](crate::memory::Memory::table)). Code reads both at fixed offsets, so the field order here and
 //! the offsets in [`offset`] are one thing.
 
+#![cfg_attr(
+    not(feature = "ffi"),
+    allow(dead_code, reason = "what only calls of C use")
+)]
+
 use std::any::Any;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -42,7 +47,6 @@ pub(super) struct Callee {
 /// Functions of the machine that compiled code calls on the host's stack, by number.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
-#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(super) enum CallOut {
     Import,
     MemCopy,
@@ -171,7 +175,6 @@ pub(super) mod offset {
 
 /// Why compiled code was left before its function returned.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(super) enum Stop {
     /// The run ends.
     Exit(Exit),
