@@ -413,10 +413,10 @@ impl Machine {
     /// Everything foreign, for a run; null without a grant.
     fn foreign(&self) -> *const Foreign {
         #[cfg(feature = "ffi")]
-        let foreign = self.foreign.as_deref().map(std::ptr::from_ref);
-        #[cfg(not(feature = "ffi"))]
-        let foreign = None;
-        foreign.unwrap_or(std::ptr::null())
+        if let Some(foreign) = &self.foreign {
+            return &raw const **foreign;
+        }
+        std::ptr::null()
     }
 
     fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {

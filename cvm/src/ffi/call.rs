@@ -366,6 +366,7 @@ impl Foreign {
     }
 
     /// The C value of a cell; pointers are checked over `length` bytes.
+    #[inline]
     pub(super) fn word(
         &self,
         memory: &Memory,
@@ -383,6 +384,7 @@ impl Foreign {
     }
 
     /// The cell of a value that C gave.
+    #[inline]
     pub(super) fn value(&self, memory: &Memory, kind: Kind, value: u64) -> u64 {
         match kind {
             Kind::Scalar(scalar) => convert::from_c(scalar, value),

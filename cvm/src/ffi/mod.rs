@@ -24,6 +24,7 @@ mod library;
 mod plan;
 mod shim;
 pub(crate) mod signal;
+mod thunk;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

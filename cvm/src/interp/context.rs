@@ -101,6 +101,7 @@ pub(crate) struct Context {
 
 /// Where C is called from.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(crate) struct Site {
     /// The op that calls; null if compiled code does.
     pub(crate) ip: *const Op,
@@ -112,6 +113,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// Whether compiled code calls C.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(crate) fn is_compiled(&self) -> bool {
         self.ip.is_null() && !self.top.is_null()
     }

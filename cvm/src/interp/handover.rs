@@ -28,7 +28,7 @@ pub(crate) struct RunParts {
     pub(crate) imports: *const ImportTarget,
     pub(crate) metered: bool,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) interrupt: Arc<AtomicBool>,
+    pub(crate) interrupt: *const Arc<AtomicBool>,
     pub(crate) fuel: u64,
     pub(crate) polls: u32,
     pub(crate) foreign: *const Foreign,

@@ -512,6 +512,7 @@ impl<'a> Compiler<'a> {
         let nothing = Callee {
             code: std::ptr::null(),
             type_number: u32::MAX - 1,
+            adapter: 0,
         };
         let mut callees = vec![nothing];
         for (number, record) in image.functions.iter().enumerate() {
@@ -521,6 +522,10 @@ impl<'a> Compiler<'a> {
             callees.push(Callee {
                 code: start.map_or(std::ptr::null(), |start| memory.at(*start)),
                 type_number: self.shared.type_numbers[record.type_index as usize],
+                adapter: start.map_or(0, |_| {
+                    let function_type = image.function_type(record).unwrap_or_default();
+                    adapters[&(function_type.args, function_type.results)]
+                }),
             });
         }
         Ok(NativeCode {

@@ -4,6 +4,11 @@
 //! ([`Memory::table`](crate::memory::Memory::table)). Code reads both at fixed offsets, so the field order here and
 //! the offsets in [`offset`] are one thing.
 
+#![cfg_attr(
+    not(feature = "ffi"),
+    allow(dead_code, reason = "what only calls of C use")
+)]
+
 use std::any::Any;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -35,6 +40,8 @@ pub(super) struct Callee {
     pub(super) code: *const u8,
     /// Number of its type among the distinct ones.
     pub(super) type_number: u32,
+    /// Code offset of the function that passes cells to it, if it was compiled.
+    pub(super) adapter: u32,
 }
 
 /// Functions of the machine that compiled code calls on the host's stack, by number.

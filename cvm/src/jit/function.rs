@@ -49,8 +49,10 @@ pub(super) struct Shared<'a> {
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
     /// Whether the program asks for C's `errno`.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) uses_errno: bool,
     /// By index in the types section: the types of C functions that are called directly.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) plain: RefCell<HashMap<u32, Option<PlainTypes>>>,
 }
 

@@ -121,6 +121,7 @@ impl NativeStack {
     }
 
     /// Its addresses, those of the guard included.
+    #[cfg(feature = "ffi")]
     pub(super) fn range(&self) -> (u64, u64) {
         let base = self.base as u64;
         (base, base + self.mapped as u64)

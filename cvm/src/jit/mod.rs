@@ -42,7 +42,7 @@ mod value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use cvm_spec::image::{FunctionType, Image};
+use cvm_spec::image::Image;
 use thiserror::Error;
 
 use crate::interp::CodeOptions;
@@ -92,6 +92,7 @@ pub(crate) struct NativeCode {
     /// Places: those of inlined instructions have numbers from the text's size on.
     inlined: Vec<Inlined>,
     /// (code offset of a load that the system may refuse, its length), ascending.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     refusable: Vec<(u32, u8)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
     adapters: HashMap<(u16, u16), u32>,
@@ -147,10 +148,10 @@ impl NativeCode {
         Some(loads[found].1)
     }
 
-    /// The code that passes cells to functions of a type.
-    fn adapter(&self, function_type: FunctionType) -> *const u8 {
-        let key = (function_type.args, function_type.results);
-        self.memory.at(self.adapters[&key])
+    /// The code that passes cells to a function, and the function's own.
+    fn way_into(&self, function: u32) -> (*const u8, *const u8) {
+        let callee = &self.callees[function as usize + 1];
+        (self.memory.at(callee.adapter), callee.code)
     }
 
     /// The compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is in, if

@@ -171,11 +171,7 @@ pub(super) unsafe fn enter_function(
     unsafe {
         let state = (*native(table)).state;
         let (image, code, stack) = (&*(*state).image, &*(*state).code, (*state).stack);
-        let record = &image.functions[function as usize];
-        let function_type = image.function_type(record).unwrap_or_default();
-        let start = code.callees[function as usize + 1].code;
-        let way = (code.adapter(function_type), start);
-        enter(table, image, code, way, cells, stack)
+        enter(table, image, code, code.way_into(function), cells, stack)
     }
 }
 
@@ -298,8 +294,7 @@ impl Run<'_> {
             segments: std::ptr::null(),
             pending: None,
         };
-        let start = self.code.callees[function as usize + 1].code;
-        let way = (self.code.adapter(function_type), start);
+        let way = self.code.way_into(function);
         // SAFETY: the state outlives the call; the adapter is that of the function's type, and the cells are as many
         // as the larger of its counts.
         let (ended, fuel) = unsafe {

@@ -38,6 +38,24 @@ struct Entry {
     start: *const u8,
 }
 
+/// The same without a share in the code.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    code: *const NativeCode,
+    adapter: *const u8,
+    start: *const u8,
+}
+
+impl From<&Entry> for Way {
+    fn from(entry: &Entry) -> Way {
+        Way {
+            code: Arc::as_ptr(&entry.code),
+            adapter: entry.adapter,
+            start: entry.start,
+        }
+    }
+}
+
 // SAFETY: the pointers refer to the code, which the entry keeps alive and nobody changes.
 unsafe impl Send for Entry {}
 // SAFETY: as above; shared access only reads.
@@ -84,11 +102,14 @@ impl Published {
         *lock(&self.done)
     }
 
-    /// The way into what is hot: not yet known, or known and perhaps not to be had.
-    fn find(&self, hot: Hot) -> Option<Option<Entry>> {
+    /// The way into what is hot: not yet known, or known and perhaps not to be had. What is known stays.
+    fn find(&self, hot: Hot) -> Option<Option<Way>> {
         match hot.head {
-            None => self.functions.get(hot.function as usize)?.get().cloned(),
-            Some(_) => lock(&self.loops).get(&hot).cloned(),
+            None => {
+                let known = self.functions.get(hot.function as usize)?.get()?;
+                Some(known.as_ref().map(Way::from))
+            }
+            Some(_) => Some(lock(&self.loops).get(&hot)?.as_ref().map(Way::from)),
         }
     }
 
@@ -166,7 +187,8 @@ impl Published {
                 .as_ref()
                 .and_then(|code| Some(code.memory.at(code.loop_start?)));
             let found = entry(code_start, (LOOP, type_of(hot.function).results));
-            lock(&self.loops).insert(hot, found);
+            // What was found before stays: it may be running.
+            lock(&self.loops).entry(hot).or_insert(found);
         }
         for function in unit.functions {
             let function_type = type_of(function);
@@ -246,16 +268,20 @@ impl Tier {
         let fuel = parts.fuel;
         let polls = parts.polls;
         // SAFETY: the caller's promise; the reference ends before compiled code runs.
-        let Some((entry, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
+        let Some((way, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
             return Entered::NotYet;
         };
-        // SAFETY: the context is set up; the entry's parts belong together, and the caller vouches for the cells. Image
-        // and stack stay as long as the tier.
+        let Way {
+            code,
+            adapter,
+            start,
+        } = way;
+        // SAFETY: the context is set up; the way's parts belong together, and the caller vouches for the cells. Code,
+        // image and stack stay as long as the tier.
         unsafe {
             (*native(table)).fuel = fuel;
             (*native(table)).polls = u64::from(polls);
-            let way = (entry.adapter, entry.start);
-            let ended = enter(table, &*image, &entry.code, way, cells, stack);
+            let ended = enter(table, &*image, &*code, (adapter, start), cells, stack);
             let fuel = (*native(table)).fuel;
             match ended {
                 Ok(()) => Entered::Returned {
@@ -273,12 +299,12 @@ impl Tier {
         hot: Hot,
         counter: usize,
         parts: RunParts,
-    ) -> Option<(Entry, *const Image, *const NativeStack)> {
+    ) -> Option<(Way, *const Image, *const NativeStack)> {
         if self.tiering.waits && self.published.find(hot).is_none() {
             self.published.compile(&self.module, hot);
         }
-        let entry = match self.published.find(hot) {
-            Some(Some(entry)) => entry,
+        let way = match self.published.find(hot) {
+            Some(Some(way)) => way,
             Some(None) => {
                 self.counters[counter] = NEVER;
                 return None;
@@ -307,7 +333,8 @@ impl Tier {
                 metered: parts.metered,
                 text: image.text.as_slice(),
                 deadline: parts.deadline,
-                interrupt: parts.interrupt,
+                // SAFETY: the run's, which goes on.
+                interrupt: Arc::clone(unsafe { &*parts.interrupt }),
                 stop: None,
                 image,
                 code: std::ptr::null(),
@@ -322,6 +349,6 @@ impl Tier {
             // SAFETY: the table is the run's memory's; the state lives in a box until the next run.
             unsafe { set_up(parts.table, image, stack, local_capacity, &raw mut **state) };
         }
-        Some((entry, image, stack))
+        Some((way, image, stack))
     }
 }

@@ -146,6 +146,7 @@ pub struct Memory {
     _bss: Region,
     local: Region,
     heap: Region,
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     absolute: absolute::Absolute,
 }
 

@@ -82,7 +82,7 @@ unsafe fn enter(
             imports: (*ctx).imports,
             metered: (*ctx).metered,
             deadline: (*ctx).deadline,
-            interrupt: (*ctx).interrupt.clone(),
+            interrupt: &raw const (*ctx).interrupt,
             fuel: (*ctx).fuel,
             polls: (*ctx).polls,
             foreign: (*ctx).foreign,
