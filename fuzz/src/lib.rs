@@ -5,6 +5,10 @@
 pub mod inputs;
 pub mod targets;
 
+// The generator and the second implementation of the property test.
+#[path = "../../cvm/tests/differential/programs/mod.rs"]
+mod programs;
+
 /// What the bytes for a target look like before they are damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -16,6 +20,8 @@ pub enum Input {
     Signature,
     /// Assembly.
     Source,
+    /// Choices of a generator.
+    Choices,
     /// A shared library.
     Library,
 }
@@ -46,6 +52,11 @@ pub const TARGETS: &[Target] = &[
         name: "engines",
         input: Input::Image,
         run: targets::engines,
+    },
+    Target {
+        name: "programs",
+        input: Input::Choices,
+        run: targets::programs,
     },
     Target {
         name: "disassembler",

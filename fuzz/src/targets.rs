@@ -14,6 +14,10 @@ use cvm_spec::foreign::Signature;
 use cvm_spec::host::host_function;
 use cvm_spec::image::{Image, ImportKind, reader, writer};
 
+use crate::programs::compare::{Seen, Ways, compare};
+use crate::programs::random::Random;
+use crate::programs::{generate, listing, reduce};
+
 /// The reader rejects with a place inside the file, or accepts what the writer makes of the image.
 pub fn reader(bytes: &[u8]) -> bool {
     match reader::read(bytes) {
@@ -76,6 +80,19 @@ pub fn engines(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// A whole program, made of these choices, does the same on every engine and in a second implementation.
+pub fn programs(bytes: &[u8]) -> bool {
+    let program = generate::program(&mut Random::of_bytes(bytes));
+    match compare(&program, bytes.len() as u64, Ways::All) {
+        Ok(Seen::Ended) => true,
+        Ok(Seen::Faulted(_)) => false,
+        Err(_) => {
+            let (smaller, text) = reduce(program, bytes.len() as u64, Ways::All);
+            panic!("{text}\n{}", listing(&smaller));
+        }
+    }
 }
 
 /// The disassembler prints every form of whatever the reader accepts.
