@@ -1,14 +1,14 @@
 //! Foreign functions: calling C, being called by C, and memory that C owns (`spec/ffi.md`).
 //!
 //! A [`ForeignGrant`] given to a [`Host`](crate::host::Host) is the only way to any of it: without one, nothing of this
-//! module runs. When a machine is made, every foreign import is found and its call prepared ([`plan`], [`shim`]); a call
-//! converts and checks arguments ([`convert`]), calls, and converts the result ([`call`]).
+//! module runs. When a machine is made, every foreign import is found and its call prepared (`plan`, `shim`); a call
+//! converts and checks arguments (`convert`), calls, and converts the result (`call`).
 //!
 //! Invariants:
 //! - no environment variable, no file and nothing in an image widens a grant;
 //! - while C runs, no reference into the machine's memory is alive, because C may write there and call back;
 //! - a machine calls C on one thread at a time, and callbacks on any other are refused;
-//! - signal handlers touch nothing but the place that [`absolute`] knows, and what [`crash`] keeps for them.
+//! - signal handlers touch nothing but the place that `absolute` knows, and what `crash` keeps for them.
 
 #![allow(unsafe_code)]
 

@@ -7,7 +7,7 @@
 //!   bounds are one unsigned compare (`spec/machine.md`, "The check").
 //! - Text has no host memory behind it at all, and data's is never written.
 //! - Absolute addresses have limit 0 in the table. Once they are granted, what the table refuses is looked at again
-//!   ([`absolute`]), so that tagged accesses pay nothing for it.
+//!   (`absolute`), so that tagged accesses pay nothing for it.
 
 #![allow(unsafe_code)]
 
