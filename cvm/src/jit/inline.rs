@@ -204,13 +204,14 @@ impl<'l, 'a> Lowering<'l, 'a> {
         };
         let results = usize::from(self.function_type.results);
         let cells = self.stack.take(&mut self.b, results);
+        // Not lazy: another return may give a NaN with bits of its own.
         let forms = scope.results.get_or_insert_with(|| {
             let form_of = |cell: &Cell| {
                 let (ty, form): (_, fn(_) -> Form) = match cell.form {
                     Form::Constant(_) | Form::Cell(_) => (I64, Form::Cell),
                     Form::Truth(_) => (I8, Form::Truth),
-                    Form::Float { .. } => (F64, |value| Form::Float { value, lazy: true }),
-                    Form::Single { .. } => (F32, |value| Form::Single { value, lazy: true }),
+                    Form::Float { .. } => (F64, |value| Form::Float { value, lazy: false }),
+                    Form::Single { .. } => (F32, |value| Form::Single { value, lazy: false }),
                 };
                 form(self.b.append_block_param(scope.join, ty))
             };
