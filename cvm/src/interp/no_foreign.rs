@@ -33,11 +33,11 @@ pub(crate) unsafe fn call_import(ip: *const Op, _: Slots, ctx: *mut Context, _: 
 
 pub(crate) use call_import as call_pointer;
 
-/// Refuses a call whose arguments need no checks.
+/// Refuses a call of C whose arguments are C values as they are.
 ///
 /// # Safety
 /// As for handlers.
-unsafe fn call_quickly(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
+pub(crate) unsafe fn call_quickly(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
     // SAFETY: the caller's promise.
     unsafe { call_import(ip, fp, ctx, 0) }
 }
