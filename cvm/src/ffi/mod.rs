@@ -412,7 +412,11 @@ impl Foreign {
                 false => integers.next(),
             };
             if let Some(Some(value)) = value {
-                act(*value);
+                let value = match argument.shape {
+                    plan::Shape::One(plan::Kind::Scalar(Scalar::F32)) => *value as u32 as u64,
+                    _ => *value,
+                };
+                act(value);
             }
         }
     }
