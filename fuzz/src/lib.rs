@@ -10,6 +10,8 @@ pub mod targets;
 pub enum Input {
     /// A `.cvm` file.
     Image,
+    /// Two images that are linked: the size of the first in 4 bytes, and both.
+    Pair,
     /// Encoded instructions.
     Code,
     /// The signature of a C function.
@@ -61,6 +63,11 @@ pub const TARGETS: &[Target] = &[
         name: "readable",
         input: Input::Image,
         run: targets::readable,
+    },
+    Target {
+        name: "link",
+        input: Input::Pair,
+        run: targets::link,
     },
     Target {
         name: "assembler",
