@@ -122,8 +122,8 @@ fn prepare(
         Output::Dropped,
     )?;
     let cvm = text(&tools.cvm);
-    let run = |flags: &[&str]| -> Vec<String> {
-        let fixed = [cvm.as_str(), "run", "--engine", "interp", "--allow-ffi"];
+    let run = |engine: &str, flags: &[&str]| -> Vec<String> {
+        let fixed = [cvm.as_str(), "run", "--engine", engine, "--allow-ffi"];
         let words = [&fixed[..], flags, &[image.as_str()]].concat();
         words.into_iter().map(str::to_string).collect()
     };
@@ -134,11 +134,19 @@ fn prepare(
         },
         Contestant {
             name: "cvm interp",
-            command: run(&[]),
+            command: run("interp", &[]),
         },
         Contestant {
             name: "cvm interp --check-foreign",
-            command: run(&["--check-foreign"]),
+            command: run("interp", &["--check-foreign"]),
+        },
+        Contestant {
+            name: "cvm jit",
+            command: run("jit", &[]),
+        },
+        Contestant {
+            name: "cvm auto",
+            command: run("auto", &[]),
         },
     ];
     if let Some(version) = find("luajit", "-v") {

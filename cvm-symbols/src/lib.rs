@@ -18,6 +18,7 @@ mod library;
 mod needed;
 mod search;
 mod suggest;
+mod trie;
 
 pub use library::{Export, Format, LIBRARY_MAX, Library, LibraryError};
 pub use needed::{MissingDependency, missing_dependency};

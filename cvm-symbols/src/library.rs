@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use goblin::Object;
 use goblin::elf::Elf;
-use goblin::mach::{Mach, MachO, SingleArch};
+use goblin::mach::load_command::CommandVariant;
+use goblin::mach::{Mach, MachO};
+
+use crate::trie;
 use thiserror::Error;
 
 use crate::suggest;
@@ -129,16 +132,15 @@ impl Library {
         let object = Object::parse(bytes).map_err(|error| malformed(path, error))?;
         match object {
             Object::Elf(elf) => elf_library(path, &elf),
-            Object::Mach(Mach::Binary(binary)) => mach_library(path, &binary),
+            Object::Mach(Mach::Binary(binary)) => mach_library(path, &binary, bytes),
             Object::Mach(Mach::Fat(many)) => {
-                let first = many
-                    .into_iter()
-                    .find_map(|arch| match arch {
-                        Ok(SingleArch::MachO(binary)) => Some(binary),
-                        _ => None,
-                    })
+                let (binary, bytes) = many
+                    .iter_arches()
+                    .flatten()
+                    .map(|arch| arch.slice(bytes))
+                    .find_map(|slice| Some((MachO::parse(slice, 0).ok()?, slice)))
                     .ok_or_else(|| malformed(path, "no architecture in it can be read"))?;
-                mach_library(path, &first)
+                mach_library(path, &binary, bytes)
             }
             Object::PE(pe) => {
                 let exports = pe.exports.iter().filter_map(|export| export.name);
@@ -281,16 +283,37 @@ fn plain<'a>(
         .collect()
 }
 
-fn mach_library(path: &Path, binary: &MachO<'_>) -> Result<Library, LibraryError> {
-    let exports = binary.exports().map_err(|error| malformed(path, error))?;
-    let names = exports
+fn mach_library(path: &Path, binary: &MachO<'_>, bytes: &[u8]) -> Result<Library, LibraryError> {
+    let place = binary
+        .load_commands
         .iter()
-        .map(|export| export.name.strip_prefix('_').unwrap_or(&export.name));
+        .find_map(|command| match command.command {
+            CommandVariant::DyldInfo(info) | CommandVariant::DyldInfoOnly(info) => {
+                Some((info.export_off, info.export_size))
+            }
+            CommandVariant::DyldExportsTrie(data) => Some((data.dataoff, data.datasize)),
+            _ => None,
+        });
+    let trie = match place {
+        Some((start, size)) => (start as usize)
+            .checked_add(size as usize)
+            .and_then(|end| bytes.get(start as usize..end))
+            .ok_or_else(|| malformed(path, "its export trie is not in the file"))?,
+        None => &[],
+    };
+    let (mut names, mut bytes) = (Vec::new(), 0);
+    trie::names(trie, |name| {
+        bytes += name.len();
+        names.push(name.strip_prefix('_').unwrap_or(name).to_string());
+        // One more is enough to refuse the file.
+        names.len() <= EXPORTS_MAX && bytes <= NAMES_MAX
+    })
+    .map_err(|error| malformed(path, error))?;
     Ok(Library {
         path: path.to_path_buf(),
         format: Format::MachO,
         soname: binary.name.map(str::to_string),
-        exports: plain(path, names)?,
+        exports: plain(path, names.iter().map(String::as_str))?,
         needed: unique(
             binary
                 .libs

@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A program that calls C functions needs a grant: [`Host::allow_foreign`](host::Host::allow_foreign).
+//! A program that calls C functions needs a grant: `host::Host::allow_foreign`.
 //!
 //! An image from a file comes from [`verify::load`]. Machines share a module and nothing else, and a machine can be
 //! sent to another thread. The library has no global state, prints nothing and never ends the process; a program

@@ -147,6 +147,15 @@ fn name_operands(
     operand: &Operand<'_>,
     fault: &Fault,
 ) -> Vec<(&'static str, u64)> {
+    use cvm_spec::fault::FaultCode::{CallStackOverflow, Interrupted, OutOfFuel, Timeout};
+    if matches!(
+        fault.code,
+        OutOfFuel | Timeout | Interrupted | CallStackOverflow
+    ) && fault.import.is_none()
+    {
+        // It struck before the instruction took any.
+        return Vec::new();
+    }
     let values = &fault.operands;
     if let Some(import) = fault.import {
         return name_import_operands(image, import, values);

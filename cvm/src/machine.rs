@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
 use crate::interp::CodeOptions;
+use crate::interp::foreign::Foreign;
 use crate::interp::run::{Ended, Run, Stacks};
 use crate::jit::tier::Tier;
 use crate::jit::{self, NativeStack};
@@ -381,7 +382,7 @@ impl Machine {
     fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
-        let ended = match self.engine_of_run() {
+        let ended = match self.engine {
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
             Engine::Interpreter => self.interpret(function, args, false),
@@ -402,25 +403,37 @@ impl Machine {
         })
     }
 
-    /// The engine: a machine with foreign access runs in the interpreter.
-    fn engine_of_run(&self) -> Engine {
-        #[cfg(feature = "ffi")]
-        if self.foreign.is_some() {
-            return Engine::Interpreter;
-        }
-        self.engine
-    }
-
     /// What is compiled into the code besides the program.
     fn code_options(&self) -> CodeOptions {
         CodeOptions {
             metered: self.fuel.is_some(),
             polled: self.limits.timeout.is_some() || self.interrupt.is_some(),
             counted: false,
+            granted: self.memory.grants_absolute(),
+            checked: self.is_checked(),
         }
     }
 
+    /// Whether allocations of C memory are recorded.
+    fn is_checked(&self) -> bool {
+        #[cfg(feature = "ffi")]
+        let is_checked = self.foreign.as_ref().is_some_and(|f| f.is_checked());
+        #[cfg(not(feature = "ffi"))]
+        let is_checked = false;
+        is_checked
+    }
+
+    /// Everything foreign, for a run; null without a grant.
+    fn foreign(&self) -> *const Foreign {
+        #[cfg(feature = "ffi")]
+        if let Some(foreign) = &self.foreign {
+            return &raw const **foreign;
+        }
+        std::ptr::null()
+    }
+
     fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {
+        let foreign = self.foreign();
         let code = self
             .module
             .native_code(self.code_options())
@@ -445,11 +458,13 @@ impl Machine {
             fuel: self.fuel,
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
+            foreign,
         };
         Ok(run.run(function, args))
     }
 
     fn interpret(&mut self, function: u32, args: &[u64], counted: bool) -> Ended {
+        let foreign = self.foreign();
         let plain = self.code_options();
         let options = CodeOptions { counted, ..plain };
         let tier = counted.then(|| {
@@ -470,13 +485,7 @@ impl Machine {
             fuel: self.fuel,
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
-            #[cfg(feature = "ffi")]
-            foreign: self
-                .foreign
-                .as_deref()
-                .map_or(std::ptr::null(), std::ptr::from_ref),
-            #[cfg(not(feature = "ffi"))]
-            foreign: std::ptr::null(),
+            foreign,
         }
         .run(function, args)
     }

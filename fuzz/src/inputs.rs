@@ -161,6 +161,7 @@ impl Inputs {
             Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
             Input::Library => rng.choice(&self.libraries).expect("not empty").clone(),
             Input::Code => program::code(rng),
+            Input::Choices => return (0..rng.usize(..2_000)).map(|_| rng.u8(..)).collect(),
         };
         damage::bytes(&mut bytes, rng);
         bytes

@@ -5,6 +5,10 @@
 pub mod inputs;
 pub mod targets;
 
+// The generator and the second implementation of the property test.
+#[path = "../../cvm/tests/differential/programs/mod.rs"]
+mod programs;
+
 /// What the bytes for a target look like before they are damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -18,6 +22,8 @@ pub enum Input {
     Signature,
     /// Assembly.
     Source,
+    /// Choices of a generator.
+    Choices,
     /// A shared library.
     Library,
 }
@@ -28,6 +34,8 @@ pub struct Target {
     pub name: &'static str,
     /// What its bytes look like.
     pub input: Input,
+    /// Of so many inputs it gets one: more than 1 for what takes long.
+    pub share: u64,
     /// Feeds it; true if the bytes were accepted. It panics if something is wrong.
     pub run: fn(&[u8]) -> bool,
 }
@@ -37,31 +45,43 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "reader",
         input: Input::Image,
+        share: 1,
         run: targets::reader,
     },
     Target {
         name: "verifier",
         input: Input::Image,
+        share: 1,
         run: targets::verifier,
     },
     Target {
         name: "engines",
         input: Input::Image,
+        share: 1,
         run: targets::engines,
+    },
+    Target {
+        name: "programs",
+        input: Input::Choices,
+        share: 10,
+        run: targets::programs,
     },
     Target {
         name: "disassembler",
         input: Input::Image,
+        share: 1,
         run: targets::disassembler,
     },
     Target {
         name: "exact",
         input: Input::Image,
+        share: 1,
         run: targets::exact,
     },
     Target {
         name: "readable",
         input: Input::Image,
+        share: 1,
         run: targets::readable,
     },
     Target {
@@ -72,21 +92,25 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "assembler",
         input: Input::Source,
+        share: 1,
         run: targets::assembler,
     },
     Target {
         name: "signature",
         input: Input::Signature,
+        share: 1,
         run: targets::signature,
     },
     Target {
         name: "library",
         input: Input::Library,
+        share: 1,
         run: targets::library,
     },
     Target {
         name: "decode",
         input: Input::Code,
+        share: 1,
         run: targets::decode,
     },
 ];

@@ -15,6 +15,10 @@ use cvm_spec::host::host_function;
 use cvm_spec::image::link::{self, Input};
 use cvm_spec::image::{Image, Import, ImportKind, reader, writer};
 
+use crate::programs::compare::{Seen, Ways, compare};
+use crate::programs::random::Random;
+use crate::programs::{generate, listing, reduce};
+
 /// The reader rejects with a place inside the file, or accepts what the writer makes of the image.
 pub fn reader(bytes: &[u8]) -> bool {
     match reader::read(bytes) {
@@ -130,6 +134,19 @@ pub fn link(bytes: &[u8]) -> bool {
         assert!(sound(image), "two sound images were linked to one that is not");
     }
     true
+}
+
+/// A whole program, made of these choices, does the same on every engine and in a second implementation.
+pub fn programs(bytes: &[u8]) -> bool {
+    let program = generate::program(&mut Random::of_bytes(bytes));
+    match compare(&program, bytes.len() as u64, Ways::All) {
+        Ok(Seen::Ended) => true,
+        Ok(Seen::Faulted(_)) => false,
+        Err(_) => {
+            let (smaller, text) = reduce(program, bytes.len() as u64, Ways::All);
+            panic!("{text}\n{}", listing(&smaller));
+        }
+    }
 }
 
 /// The disassembler prints every form of whatever the reader accepts.

@@ -114,6 +114,9 @@ faults! {
     CallbackOnOtherThread "callback-on-other-thread" Protection "C called back on another thread"
         "let C call back on the thread that called it; a machine runs on one thread at a time"
         "A C function pointer that was made of a CVM function was called on a thread other than the one that runs the machine, or while no run was going on. The callback did not run and gave zero. The fault is raised at the next foreign call that returns, or when the run ends.";
+    LeafCalledBack "leaf-called-back" Protection "a C function that is declared a leaf called back"
+        "leave `leaf` out of the declaration of a function that calls back"
+        "A foreign function whose declaration ends with `leaf` promises not to call back. It did: the callback did not run and gave zero. The fault is raised when the leaf function returns.";
     UseAfterFree "use-after-free" Protection "access to C memory that was freed"
         "do not use the block after it was freed; the report says where that was"
         "With --check-foreign: the access, or the argument of a C function, lies in a block that the program gave back.";
@@ -279,6 +282,7 @@ impl FaultGroup {
                 CallTypeMismatch,
                 ForeignNotGranted,
                 CallbackOnOtherThread,
+                LeafCalledBack,
                 UseAfterFree,
                 OutsideAllocation,
                 DoubleFree,

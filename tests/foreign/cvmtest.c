@@ -75,6 +75,10 @@ int64_t apply_times(one_argument function, int64_t times) {
 static one_argument kept;
 void keep(one_argument function) { kept = function; }
 int64_t call_kept(int64_t value) { return kept ? kept(value) : -1; }
+/* The same for each thread: cases run side by side. */
+static _Thread_local one_argument kept_here;
+void keep_here(one_argument function) { kept_here = function; }
+int64_t call_kept_here(int64_t value) { return kept_here(value); }
 one_argument give_kept(void) { return kept; }
 int64_t negate(int64_t value) { return -value; }
 one_argument give_negate(void) { return negate; }

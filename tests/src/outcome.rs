@@ -220,6 +220,14 @@ fn fact(key: &str, report: &Value) -> Option<String> {
         "instruction" => text(&report["instruction"]["mnemonic"]),
         "code" => text(&report["abort_code"]),
         "osp" | "csp" | "fp" => text(&report["registers"][key]),
+        "operands" => {
+            let operands = report["operands"].as_array().map_or(&[][..], Vec::as_slice);
+            let names: Vec<&str> = operands.iter().filter_map(|o| o["name"].as_str()).collect();
+            Some(match names.is_empty() {
+                true => "none".into(),
+                false => names.join(","),
+            })
+        }
         _ => {
             let name = key.strip_prefix("operand.")?;
             let operands = report["operands"].as_array()?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use cvm::ffi::ForeignGrant;
 use cvm::host::Host;
-use cvm::machine::{Exit, Limits, Machine};
+use cvm::machine::{Engine, Exit, Limits, Machine, Tiering};
 use cvm::verify::verify;
 use cvm_asm::{Options, SourceFile, assemble};
 use cvm_spec::fault::FaultCode;
@@ -90,8 +90,11 @@ fn like_c(name: &str, libraries: &str, arguments: &[&str]) {
     let engines: &[&[&str]] = &[
         &[],
         &["--engine", "interp"],
+        &["--engine", "jit"],
         &["--timeout", "60s"],
+        &["--engine", "jit", "--timeout", "60s"],
         &["--fuel", "1000000000"],
+        &["--engine", "jit", "--check-foreign"],
     ];
     for flags in engines {
         let mut args = vec!["run", grant.as_str()];
@@ -216,38 +219,61 @@ fn a_crash_in_c_is_reported() {
             "",
         ),
     ];
+    // Compiled code calls leaf functions on its own stack and keeps no arguments.
+    let ways = [
+        ("interp", "", true),
+        ("jit", "", true),
+        ("interp", " leaf", true),
+        ("jit", " leaf", false),
+    ];
     for (declaration, body, name, signal, fact) in cases {
-        let source = program(declaration, body);
-        let output = run_text(&["--allow-ffi"], &source);
-        let report = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(134), "{name}: {report}");
-        for part in [
-            "[foreign-crash]",
-            name,
-            "libcvmtest.so",
-            signal,
-            fact,
-            "call_c+",
-            "main+",
-            "p.cvma:",
-        ] {
-            assert!(report.contains(part), "{name}: no `{part}` in\n{report}");
+        for (engine, leaf, knows_arguments) in ways {
+            let fact = match knows_arguments || signal == "SIGSEGV" {
+                true => fact,
+                false => "",
+            };
+            let source = program(&format!("{declaration}{leaf}"), body);
+            crash((name, signal, fact), engine, &source, body.lines().count());
         }
-        let output = run_text(&["--allow-ffi", "--fault-format", "json"], &source);
-        assert_eq!(output.status.code(), Some(134), "{name}");
-        let json: serde_json::Value =
-            serde_json::from_slice(&output.stderr).expect("the report is one JSON object");
-        assert_eq!(json["code"], "foreign-crash");
-        assert_eq!(json["signal"], signal);
-        assert_eq!(json["foreign"]["symbol"], name);
-        assert_eq!(json["foreign"]["library"], "libcvmtest.so");
-        assert_eq!(json["backtrace"][0]["function"], "call_c");
-        assert_eq!(json["backtrace"][1]["function"], "main");
-        assert_eq!(
-            json["backtrace"][1]["source"]["line"],
-            9 + body.lines().count() - 1
+    }
+}
+
+/// Runs a program whose function `call_c` crashes in C; looks at the report as text and as JSON.
+fn crash((name, signal, fact): (&str, &str, &str), engine: &str, source: &str, lines: usize) {
+    let output = run_text(&["--allow-ffi", "--engine", engine], source);
+    let report = text(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(134),
+        "{name}, {engine}: {report}"
+    );
+    for part in [
+        "[foreign-crash]",
+        name,
+        "libcvmtest.so",
+        signal,
+        fact,
+        "call_c+",
+        "main+",
+        "p.cvma:",
+    ] {
+        assert!(
+            report.contains(part),
+            "{name}, {engine}: no `{part}` in\n{report}"
         );
     }
+    let flags = ["--allow-ffi", "--engine", engine, "--fault-format", "json"];
+    let output = run_text(&flags, source);
+    assert_eq!(output.status.code(), Some(134), "{name}, {engine}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&output.stderr).expect("the report is one JSON object");
+    assert_eq!(json["code"], "foreign-crash");
+    assert_eq!(json["signal"], signal);
+    assert_eq!(json["foreign"]["symbol"], name);
+    assert_eq!(json["foreign"]["library"], "libcvmtest.so");
+    assert_eq!(json["backtrace"][0]["function"], "call_c");
+    assert_eq!(json["backtrace"][1]["function"], "main");
+    assert_eq!(json["backtrace"][1]["source"]["line"], 9 + lines - 1);
 }
 
 const CALLBACK: &str = "\
@@ -512,8 +538,10 @@ fn the_assembler_warns_of_symbols_that_are_not_there() {
     assert!(!report.contains("negate"), "{report}");
 }
 
-/// A machine with foreign access, of this text.
-fn machine(source: &str) -> Machine {
+const ENGINES: [Engine; 3] = [Engine::Interpreter, Engine::Jit, Engine::Auto];
+
+/// A machine with foreign access, of this text; what is hot is compiled at its second call or round.
+fn machine(source: &str, engine: Engine) -> Machine {
     let source = SourceFile {
         name: "p.cvma".into(),
         text: source.as_bytes().to_vec(),
@@ -524,7 +552,13 @@ fn machine(source: &str) -> Machine {
     let mut host = Host::new();
     let library = c_library::folder().expect("the C library is built");
     host.allow_foreign(ForeignGrant::all().search_in([library]));
-    Machine::new(module, host, Limits::default()).expect("everything is found")
+    let mut machine = Machine::new(module, host, Limits::default()).expect("everything is found");
+    machine.set_engine(engine);
+    machine.set_tiering(Tiering {
+        threshold: 2,
+        waits: true,
+    });
+    machine
 }
 
 #[test]
@@ -551,9 +585,9 @@ fn machines_on_several_threads_call_c_and_recover_from_refused_accesses() {
 .export work
 .export touch
 ";
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let mut machine = machine(source);
+    let threads: Vec<_> = (0..6)
+        .map(|number| {
+            let mut machine = machine(source, ENGINES[number % 3]);
             std::thread::spawn(move || {
                 for _ in 0..200 {
                     let worked = machine.call("work", &[]).expect("it is exported");
@@ -593,26 +627,28 @@ fn a_callback_that_comes_after_the_run_is_refused() {
 .export give
 .export use
 ";
-    let mut first = machine(source);
-    first.call("give", &[]).expect("it is exported");
-    // The same machine in a later run: the C function still works.
-    assert_eq!(
-        first.call("use", &[4]).expect("exported"),
-        Exit::Returned(vec![8])
-    );
-    // Another machine calls it while the first does not run: it gives zero, and nothing runs.
-    let mut second = machine(source);
-    assert_eq!(
-        second.call("use", &[4]).expect("exported"),
-        Exit::Returned(vec![0])
-    );
-    let late = first.call("use", &[1]).expect("exported");
-    assert_eq!(late.fault_code(), Some(FaultCode::CallbackOnOtherThread));
-    // It was said once.
-    assert_eq!(
-        first.call("use", &[5]).expect("exported"),
-        Exit::Returned(vec![10])
-    );
+    for engine in ENGINES {
+        let mut first = machine(source, engine);
+        first.call("give", &[]).expect("it is exported");
+        // The same machine in a later run: the C function still works.
+        assert_eq!(
+            first.call("use", &[4]).expect("exported"),
+            Exit::Returned(vec![8])
+        );
+        // Another machine calls it while the first does not run: it gives zero, and nothing runs.
+        let mut second = machine(source, engine);
+        assert_eq!(
+            second.call("use", &[4]).expect("exported"),
+            Exit::Returned(vec![0])
+        );
+        let late = first.call("use", &[1]).expect("exported");
+        assert_eq!(late.fault_code(), Some(FaultCode::CallbackOnOtherThread));
+        // It was said once.
+        assert_eq!(
+            first.call("use", &[5]).expect("exported"),
+            Exit::Returned(vec![10])
+        );
+    }
 }
 
 #[test]
@@ -634,13 +670,15 @@ fn other_signal_handlers_keep_working() {
 .export touch
 .export own
 ";
-    let mut machine = machine(source);
-    for _ in 0..3 {
-        let exit = machine.call("touch", &[]).expect("exported");
-        assert_eq!(exit.fault_code(), Some(FaultCode::UnmappedAddress));
-        assert_eq!(
-            machine.call("own", &[]).expect("exported"),
-            Exit::Returned(vec![1])
-        );
+    for engine in ENGINES {
+        let mut machine = machine(source, engine);
+        for _ in 0..3 {
+            let exit = machine.call("touch", &[]).expect("exported");
+            assert_eq!(exit.fault_code(), Some(FaultCode::UnmappedAddress));
+            assert_eq!(
+                machine.call("own", &[]).expect("exported"),
+                Exit::Returned(vec![1])
+            );
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cvm::ffi::ForeignGrant;
 use cvm::host::Host;
-use cvm::machine::{Exit, Limits, Machine};
+use cvm::machine::{Engine, Exit, Limits, Machine};
 use cvm::verify::verify;
 use cvm_asm::{Options, SourceFile, assemble};
 use cvm_spec::foreign::{ForeignType, Scalar, Signature};
@@ -533,11 +533,13 @@ fn values_arrive_in_c_and_come_back() {
     for level in ["-O0", "-O2"] {
         c_library::shared(&source, &folder.path().join("libtypes.so"), &[level, "-w"])
             .expect("the generated C compiles");
-        run(&out, folder.path());
+        for engine in [Engine::Interpreter, Engine::Jit] {
+            run(&out, folder.path(), engine);
+        }
     }
 }
 
-fn run(out: &Generator, folder: &std::path::Path) {
+fn run(out: &Generator, folder: &std::path::Path, engine: Engine) {
     let text = format!(
         ".bss\nseen: .quad 0\n.text\n.func keep (x) -> 1\n    i_read l:x\n    i_write b:seen\n    i_read l:x\n    ret\n.end\n{}",
         out.assembly
@@ -557,6 +559,7 @@ fn run(out: &Generator, folder: &std::path::Path) {
     host.allow_foreign(ForeignGrant::all().search_in([folder.to_path_buf()]));
     let mut machine =
         Machine::new(Arc::new(module), host, Limits::default()).expect("everything is found");
+    machine.set_engine(engine);
     let mut wrong = Vec::new();
     for check in &out.checks {
         let exit = machine

@@ -13,6 +13,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cvm::host::Host;
 use cvm::host::sys::{Capture, Stdin, Sys, SysOptions};
@@ -94,6 +95,14 @@ struct Seen {
 }
 
 fn run(module: &Arc<Module>, fuel: Option<u64>) -> Result<(Seen, Option<u64>), String> {
+    run_for(module, fuel, None)
+}
+
+fn run_for(
+    module: &Arc<Module>,
+    fuel: Option<u64>,
+    timeout: Option<Duration>,
+) -> Result<(Seen, Option<u64>), String> {
     let output = Capture::new(1 << 20);
     let options = SysOptions::default()
         .args(["one"])
@@ -103,7 +112,7 @@ fn run(module: &Arc<Module>, fuel: Option<u64>) -> Result<(Seen, Option<u64>), S
     host.add(Sys::new(options).map_err(|error| error.to_string())?);
     let limits = Limits {
         fuel,
-        timeout: None,
+        timeout,
         max_heap: 1 << 20,
         call_stack: 1 << 16,
     };
@@ -223,7 +232,8 @@ fn damaged_images_never_panic() {
         let module = Arc::new(module);
         if module.image().heap_first <= 1 << 20 && module.image().bss_size <= 1 << 20 {
             // The machine may refuse it, for example because an import does not exist.
-            let _ = run(&module, Some(FUEL));
+            // A mutant may ask for a very long sleep, which uses no fuel.
+            let _ = run_for(&module, Some(FUEL), Some(Duration::from_secs(1)));
         }
         Ok(())
     });

@@ -72,14 +72,16 @@ impl Foreign {
         // SAFETY: there is a plan for each foreign type; the rest is the caller's promise.
         unsafe {
             let plan = self.plan(type_index);
-            self.target.set(target);
-            self.call(
+            let outer = self.target.replace(target);
+            let goes_on = self.call(
                 memory,
                 plan,
                 target as *const c_void,
                 inside::POINTER,
                 cells,
-            )
+            );
+            self.target.set(outer);
+            goes_on
         }
     }
 
@@ -117,16 +119,17 @@ impl Foreign {
 
     /// After C returned: whether the run goes on.
     #[inline]
-    fn goes_on(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == 0 || self.end()
+    pub(crate) fn goes_on(&self) -> bool {
+        self.attention.state.load(Ordering::Relaxed) == 0 || self.end()
     }
 
     /// Something happened in a callback.
     #[cold]
     fn end(&self) -> bool {
-        if self.state.load(Ordering::Relaxed) & super::STRANGER != 0 {
-            self.state.fetch_and(!super::STRANGER, Ordering::Relaxed);
-            self.fail(FaultCode::CallbackOnOtherThread.into());
+        let state = &self.attention.state;
+        let refused = super::STRANGER | super::LEAF;
+        if let Some(code) = super::refused_callback(state.fetch_and(!refused, Ordering::Relaxed)) {
+            self.fail(code.into());
         }
         false
     }
@@ -363,6 +366,7 @@ impl Foreign {
     }
 
     /// The C value of a cell; pointers are checked over `length` bytes.
+    #[inline]
     pub(super) fn word(
         &self,
         memory: &Memory,
@@ -380,6 +384,7 @@ impl Foreign {
     }
 
     /// The cell of a value that C gave.
+    #[inline]
     pub(super) fn value(&self, memory: &Memory, kind: Kind, value: u64) -> u64 {
         match kind {
             Kind::Scalar(scalar) => convert::from_c(scalar, value),

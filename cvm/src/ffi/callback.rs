@@ -18,8 +18,10 @@ use libffi::low::{self, CodePtr, ffi_cif, ffi_closure};
 
 use super::call::store_field;
 use super::convert::{Cause, Failure};
-use super::plan::{Kind, Plan, Shape};
-use super::{Foreign, PENDING, STRANGER, call::inside};
+use super::plan::{Argument, Kind, Plan, Shape};
+use super::shim::INTEGER_REGISTERS;
+use super::thunk::{self, Thunk};
+use super::{Foreign, LEAF, PENDING, STRANGER, call::inside};
 
 /// Bytes of native stack that must be left when a callback begins.
 const STACK_RESERVE: usize = 256 * 1024;
@@ -27,14 +29,29 @@ const STACK_RESERVE: usize = 256 * 1024;
 /// A C function that enters CVM.
 #[derive(Debug)]
 pub(super) struct Callback {
-    closure: *mut ffi_closure,
-    code: CodePtr,
+    made: Made,
     data: *mut Data,
+}
+
+#[derive(Debug)]
+enum Made {
+    Thunk(Thunk),
+    Closure(*mut ffi_closure, CodePtr),
+}
+
+impl Callback {
+    /// The C function's address.
+    fn address(&self) -> u64 {
+        match &self.made {
+            Made::Thunk(thunk) => thunk.address(),
+            Made::Closure(_, code) => code.as_ptr() as u64,
+        }
+    }
 }
 
 /// What the C function knows of itself.
 #[derive(Debug)]
-struct Data {
+pub(super) struct Data {
     foreign: *const Foreign,
     plan: *const Plan,
     function: u32,
@@ -45,7 +62,9 @@ impl Drop for Callback {
         // SAFETY: both were made by `make` and are freed once; C that still calls the function was told (spec/ffi.md)
         // that it lives as long as the machine.
         unsafe {
-            low::closure_free(self.closure);
+            if let Made::Closure(closure, _) = self.made {
+                low::closure_free(closure);
+            }
             drop(Box::from_raw(self.data));
         }
     }
@@ -83,31 +102,36 @@ impl Foreign {
         let key = (function, plan.number);
         let mut callbacks = self.callbacks.borrow_mut();
         if let Some(made) = callbacks.get(&key) {
-            return Ok(made.code.as_ptr() as u64);
+            return Ok(made.address());
         }
         let made = self
             .make(plan, function)
             .ok_or_else(|| Failure::from(FaultCode::OutOfMemory))?;
-        let code = made.code.as_ptr() as u64;
+        let code = made.address();
         callbacks.insert(key, made);
         Ok(code)
     }
 
     fn make(&self, plan: &Plan, function: u32) -> Option<Callback> {
-        let (closure, code) = low::try_closure_alloc()?;
-        let data = Box::into_raw(Box::new(Data {
+        let data = Box::new(Data {
             foreign: self,
             plan,
             function,
-        }));
+        });
+        if thunk::suits(plan) {
+            let made = Made::Thunk(Thunk::new(&raw const *data)?);
+            let data = Box::into_raw(data);
+            return Some(Callback { made, data });
+        }
+        let (closure, code) = low::try_closure_alloc()?;
+        let made = Callback {
+            made: Made::Closure(closure, code),
+            data: Box::into_raw(data),
+        };
         // SAFETY: the closure was just allocated; plan and data live as long as the callback, which the machine's
         // `Foreign` owns in a box that does not move.
-        let prepared = unsafe { low::prep_closure_mut(closure, plan.cif(), entered, data, code) };
-        let made = Callback {
-            closure,
-            code,
-            data,
-        };
+        let prepared =
+            unsafe { low::prep_closure_mut(closure, plan.cif(), entered, made.data, code) };
         prepared.is_ok().then_some(made)
     }
 
@@ -116,7 +140,7 @@ impl Foreign {
         let callbacks = self.callbacks.borrow();
         let made = callbacks
             .iter()
-            .find(|(_, callback)| callback.code.as_ptr() as u64 == value);
+            .find(|(_, callback)| callback.address() == value);
         match made {
             Some(((function, _), _)) => {
                 let image = self.module.image();
@@ -185,31 +209,92 @@ unsafe extern "C" fn entered(
         } else {
             result.write_bytes(0, room.max(8));
         }
+        enter(data, result, |argument, number, cells| {
+            let from = (*args.add(number)).cast::<u8>();
+            foreign.load(&*foreign.memory.get(), &argument.shape, from, cells);
+        });
+    }
+}
+
+/// A thunk was called, with integer and float registers at `registers`. The result's word.
+///
+/// # Safety
+/// The data is that of a thunk that lives; the registers are those that its C type needs.
+pub(super) unsafe extern "C" fn entered_in_registers(
+    data: *const Data,
+    registers: *const u64,
+) -> u64 {
+    let mut result = 0u64;
+    // SAFETY: the caller's promise; the plan's values travel in registers alone, so the result fits a word.
+    unsafe {
+        let data = &*data;
+        let foreign = &*data.foreign;
+        let (mut integers, mut floats) = (0, INTEGER_REGISTERS);
+        enter(data, (&raw mut result).cast(), |argument, _, cells| {
+            let Shape::One(kind) = argument.shape else {
+                return;
+            };
+            let place = match kind.is_float() {
+                true => &mut floats,
+                false => &mut integers,
+            };
+            *cells = foreign.value(&*foreign.memory.get(), kind, *registers.add(*place));
+            *place += 1;
+        });
+    }
+    result
+}
+
+/// Runs the callback, unless it is refused. `load` puts an argument, by its number, into its cells.
+///
+/// # Safety
+/// The data is that of a callback that lives; `result` has the room that its type needs, zeroed.
+#[inline(always)]
+unsafe fn enter(data: &Data, result: *mut u8, load: impl FnMut(&Argument, usize, *mut u64)) {
+    // SAFETY: plan and foreign part live as long as the callback.
+    unsafe {
+        let (plan, foreign) = (&*data.plan, &*data.foreign);
+        let state = &foreign.attention.state;
         if foreign.thread.load(Ordering::Relaxed) != this_thread() {
-            foreign.state.fetch_or(STRANGER, Ordering::Relaxed);
+            state.fetch_or(STRANGER, Ordering::Relaxed);
             return;
         }
-        if foreign.state.load(Ordering::Relaxed) & PENDING != 0 {
+        if state.load(Ordering::Relaxed) & PENDING != 0 {
+            return;
+        }
+        if is_in_leaf(foreign) {
+            state.fetch_or(LEAF, Ordering::Relaxed);
             return;
         }
         let outer = foreign.inside.replace(inside::NONE);
-        if !run(foreign, plan, data.function, args, result) {
-            foreign.state.fetch_or(PENDING, Ordering::Relaxed);
+        if !run(foreign, plan, data.function, load, result) {
+            state.fetch_or(PENDING, Ordering::Relaxed);
         }
         foreign.inside.set(outer);
     }
 }
 
+/// Whether C that promised not to call back is running. Compiled code calls such functions on its own stack, where
+/// nothing else may run.
+fn is_in_leaf(foreign: &Foreign) -> bool {
+    let here = std::hint::black_box(0u8);
+    let at = std::ptr::from_ref(&here) as u64;
+    let (low, high) = foreign.native_stack.get();
+    let function = foreign.functions.get(foreign.inside.get() as usize);
+    (low..high).contains(&at) || function.is_some_and(|function| function.is_leaf)
+}
+
 /// Cells of a callback that need no allocation.
-const SMALL: usize = 16;
+const SMALL: usize = 8;
 
 /// # Safety
-/// As in [`entered`], on the machine's thread while it calls C.
+/// As for [`enter`], on the machine's thread while it calls C.
+#[inline(always)]
 unsafe fn run(
     foreign: &Foreign,
     plan: &Plan,
     function: u32,
-    args: *const *const c_void,
+    mut load: impl FnMut(&Argument, usize, *mut u64),
     result: *mut u8,
 ) -> bool {
     let Some(engine) = foreign.engine.get() else {
@@ -234,9 +319,7 @@ unsafe fn run(
     unsafe {
         let memory = foreign.memory.get();
         for (number, argument) in plan.args.iter().enumerate() {
-            let from = (*args.add(number)).cast::<u8>();
-            let to = cells.as_mut_ptr().add(argument.cell);
-            foreign.load(&*memory, &argument.shape, from, to);
+            load(argument, number, cells.as_mut_ptr().add(argument.cell));
         }
         if !(engine.enter)(
             engine.data,
@@ -269,6 +352,7 @@ unsafe fn run(
 ///
 /// # Safety
 /// As in [`entered`].
+#[inline]
 unsafe fn give_back(
     foreign: &Foreign,
     memory: &crate::memory::Memory,

@@ -2,9 +2,11 @@
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::foreign::{Length, Scalar};
+use cvm_spec::image::Image;
 use cvm_spec::pointer::{Pointer, Tag};
 
 use super::plan::Kind;
+use crate::fault::Fault;
 use crate::memory::{AccessKind, Memory, Violation};
 
 /// Why C is not called, or the run cannot go on after it.
@@ -29,6 +31,63 @@ pub(crate) enum Cause {
         /// (args, results) that the signature says, and those of the function.
         types: Option<[(u16, u16, u32); 2]>,
     },
+}
+
+impl Failure {
+    /// The fault, not yet located.
+    pub(crate) fn into_fault(self, memory: &Memory) -> Fault {
+        let fault = match self.cause {
+            Cause::Violation(violation) => Fault::of_violation(memory, violation, Vec::new()),
+            Cause::Code(code) => Fault::new(code),
+            Cause::Target {
+                code,
+                target,
+                types,
+            } => Fault {
+                types,
+                operands: Vec::new(),
+                ..Fault::of_target(memory, code, target)
+            },
+        };
+        Fault {
+            message: self.message,
+            ..fault
+        }
+    }
+}
+
+/// Most arguments that a report shows.
+const NOTED: usize = 6;
+
+/// The fault of a call that did not end well, not yet located. The argument cells are there as long as no result was
+/// written, which is so if the arguments were refused.
+///
+/// # Safety
+/// There is a cell for each argument.
+#[allow(unsafe_code)]
+pub(crate) unsafe fn call_fault(
+    image: &Image,
+    memory: &Memory,
+    failure: Failure,
+    import: Option<u32>,
+    cells: *const u64,
+) -> Fault {
+    let is_refused_callback = matches!(
+        failure.cause,
+        Cause::Code(FaultCode::CallbackOnOtherThread | FaultCode::LeafCalledBack)
+    );
+    let ty = import
+        .filter(|_| !is_refused_callback)
+        .and_then(|import| image.imports.get(import as usize))
+        .and_then(|import| image.types.get(import.type_index as usize));
+    let count = ty.map_or(0, |ty| usize::from(ty.arity().0));
+    // SAFETY: the caller's promise.
+    let cell = |number| ("", unsafe { *cells.add(number) });
+    Fault {
+        import,
+        operands: (0..count.min(NOTED)).map(cell).collect(),
+        ..failure.into_fault(memory)
+    }
 }
 
 impl From<Violation> for Failure {

@@ -18,7 +18,7 @@ use libc::{c_int, c_void, siginfo_t};
 
 use super::callback::this_thread;
 use super::signal::{self, Previous};
-use super::{Foreign, call::inside};
+use super::{Active, Foreign, call::inside};
 
 /// Signals besides those that [`signal`] looks at.
 const SIGNALS: [c_int; 3] = [libc::SIGABRT, libc::SIGFPE, libc::SIGILL];
@@ -76,7 +76,7 @@ pub(super) fn end(foreign: &Foreign) {
 unsafe extern "C" fn on_crash(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the arguments are those of this handler, and each signal's previous action was kept when it was installed.
     unsafe {
-        on_signal(signal, info);
+        on_signal(signal, info, context);
         if let Some(number) = SIGNALS.iter().position(|known| *known == signal) {
             signal::pass_on(&PREVIOUS[number], signal, info, context);
         }
@@ -86,8 +86,8 @@ unsafe extern "C" fn on_crash(signal: c_int, info: *mut siginfo_t, context: *mut
 /// Reports and ends the process, if the signal was raised by a foreign function of the machine that runs on this thread.
 ///
 /// # Safety
-/// Called in a signal handler with its information.
-pub(super) unsafe fn on_signal(signal: c_int, info: *const siginfo_t) {
+/// Called in a signal handler with its arguments.
+pub(super) unsafe fn on_signal(signal: c_int, info: *const siginfo_t, context: *const c_void) {
     let foreign = CURRENT.load(Ordering::Acquire);
     if foreign.is_null() {
         return;
@@ -97,7 +97,15 @@ pub(super) unsafe fn on_signal(signal: c_int, info: *const siginfo_t) {
     unsafe {
         let foreign = &*foreign;
         let is_here = foreign.thread.load(Ordering::Relaxed) == this_thread();
-        if !is_here || foreign.inside.get() == inside::NONE {
+        if !is_here {
+            return;
+        }
+        let inside = foreign.inside.get();
+        let active = match inside {
+            inside::NONE => active(foreign, context),
+            _ => None,
+        };
+        if inside == inside::NONE && active.is_none() {
             return;
         }
         if REPORTING.swap(true, Ordering::AcqRel) {
@@ -105,6 +113,8 @@ pub(super) unsafe fn on_signal(signal: c_int, info: *const siginfo_t) {
         }
         let report = Report {
             foreign,
+            inside: active.map_or(inside, |active| active.import),
+            active,
             signal,
             address: matches!(signal, libc::SIGSEGV | libc::SIGBUS)
                 .then(|| (*info).si_addr() as u64),
@@ -117,6 +127,24 @@ pub(super) unsafe fn on_signal(signal: c_int, info: *const siginfo_t) {
         };
         out.flush();
         libc::_exit(FaultCode::ForeignCrash.class().exit_status().into());
+    }
+}
+
+/// The function that compiled code called by itself and that raised the signal.
+///
+/// # Safety
+/// As for [`on_signal`], on the machine's thread.
+unsafe fn active(foreign: &Foreign, context: *const c_void) -> Option<Active> {
+    let engine = foreign.engine.get()?;
+    // SAFETY: with SA_SIGINFO the third argument is the interrupted thread's ucontext_t; the engine is running.
+    unsafe {
+        let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+        let register = |name: c_int| registers[name as usize] as u64;
+        (engine.active)(
+            engine.data,
+            register(libc::REG_RIP),
+            register(libc::REG_RSP),
+        )
     }
 }
 
@@ -190,6 +218,9 @@ fn signal_name(signal: c_int) -> &'static str {
 
 struct Report<'a> {
     foreign: &'a Foreign,
+    /// The function, as [`Foreign::inside`] has it.
+    inside: u32,
+    active: Option<Active>,
     signal: c_int,
     address: Option<u64>,
 }
@@ -226,14 +257,20 @@ impl Report<'_> {
         self.foreign.module.image()
     }
 
-    fn arguments(&self) -> &[u64] {
-        let count = self.foreign.argument_count().min(ARGUMENTS_MAX);
+    /// Calls back with the first arguments, as far as they are known.
+    fn arguments(&self, act: &mut dyn FnMut(u64)) {
+        let count = self.foreign.argument_count(self.inside).min(ARGUMENTS_MAX);
+        if let Some(active) = &self.active {
+            return self.foreign.registers(active, count, act);
+        }
         let cells = self.foreign.cells.get();
         if cells.is_null() {
-            return &[];
+            return;
         }
         // SAFETY: the call that is going on has these argument cells; results are written to them when it is over.
         unsafe { std::slice::from_raw_parts(cells, count) }
+            .iter()
+            .for_each(|cell| act(*cell));
     }
 
     /// Calls back with every text offset, innermost first.
@@ -266,16 +303,20 @@ impl Report<'_> {
         if let Some(address) = self.address {
             write!(out, ", at address {address:#x}")?;
         }
-        let (name, library) = self.foreign.name_of(self.foreign.inside.get());
+        let (name, library) = self.foreign.name_of(self.inside);
         write!(out, "\n  function     {}", Clean(name))?;
         if !library.is_empty() {
             write!(out, " of {}", Clean(library))?;
         }
         out.write_str("\n  arguments    ")?;
-        for (number, cell) in self.arguments().iter().enumerate() {
-            let comma = if number == 0 { "" } else { ", " };
-            write!(out, "{comma}{cell:#x}")?;
-        }
+        let (mut comma, mut result) = ("", Ok(()));
+        self.arguments(&mut |cell| {
+            if result.is_ok() {
+                result = write!(out, "{comma}{cell:#x}");
+            }
+            comma = ", ";
+        });
+        result?;
         out.write_str("\n  backtrace    ")?;
         let mut result = writeln!(out, "C  {} in {}", Clean(name), Clean(library));
         let mut depth = 0;
@@ -326,17 +367,21 @@ impl Report<'_> {
             Some(address) => write!(out, "\"{address}\"")?,
             None => out.write_str("null")?,
         }
-        let (name, library) = self.foreign.name_of(self.foreign.inside.get());
+        let (name, library) = self.foreign.name_of(self.inside);
         write!(
             out,
             ",\"foreign\":{{\"symbol\":\"{}\",\"library\":\"{}\"}},\"arguments\":[",
             Clean(name),
             Clean(library)
         )?;
-        for (number, cell) in self.arguments().iter().enumerate() {
-            let comma = if number == 0 { "" } else { "," };
-            write!(out, "{comma}\"{cell}\"")?;
-        }
+        let (mut comma, mut result) = ("", Ok(()));
+        self.arguments(&mut |cell| {
+            if result.is_ok() {
+                result = write!(out, "{comma}\"{cell}\"");
+            }
+            comma = ",";
+        });
+        result?;
         out.write_str("],\"backtrace\":[")?;
         let (mut depth, mut result) = (0, Ok(()));
         self.frames(&mut |ip| {

@@ -1,14 +1,14 @@
 //! Foreign functions: calling C, being called by C, and memory that C owns (`spec/ffi.md`).
 //!
 //! A [`ForeignGrant`] given to a [`Host`](crate::host::Host) is the only way to any of it: without one, nothing of this
-//! module runs. When a machine is made, every foreign import is found and its call prepared ([`plan`], [`shim`]); a call
-//! converts and checks arguments ([`convert`]), calls, and converts the result ([`call`]).
+//! module runs. When a machine is made, every foreign import is found and its call prepared (`plan`, `shim`); a call
+//! converts and checks arguments (`convert`), calls, and converts the result (`call`).
 //!
 //! Invariants:
 //! - no environment variable, no file and nothing in an image widens a grant;
 //! - while C runs, no reference into the machine's memory is alive, because C may write there and call back;
 //! - a machine calls C on one thread at a time, and callbacks on any other are refused;
-//! - signal handlers touch nothing but the place that [`absolute`] knows, and what [`crash`] keeps for them.
+//! - signal handlers touch nothing but the place that `absolute` knows, and what `crash` keeps for them.
 
 #![allow(unsafe_code)]
 
@@ -24,6 +24,7 @@ mod library;
 mod plan;
 mod shim;
 pub(crate) mod signal;
+mod thunk;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -32,8 +33,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
+use cvm_spec::fault::FaultCode;
 use cvm_spec::foreign::{Scalar, Signature};
-use cvm_spec::image::{Image, ImportKind, Type};
+use cvm_spec::image::{IMPORT_LEAF, Image, ImportKind, Type};
 
 use crate::machine::{Exit, MachineError};
 use crate::memory::Memory;
@@ -43,17 +45,38 @@ use plan::Plan;
 
 pub(crate) use call::inside;
 pub(crate) use checked::{Records, leak_fault};
-pub(crate) use convert::{Cause, Failure};
+pub(crate) use convert::Failure;
+pub(crate) use convert::call_fault;
 pub use crash::{CrashFormat, report_crashes};
 pub use grant::ForeignGrant;
 pub use library::ForeignError;
 use library::Libraries;
 pub(crate) use library::symbol_at;
 
-/// In [`Foreign::state`]: the run has to end, what for is with the engine.
+/// In [`Attention::state`]: the run has to end, what for is with the engine.
 const PENDING: u32 = 1;
-/// In [`Foreign::state`]: a callback came on another thread.
+/// In [`Attention::state`]: a callback came on another thread.
 const STRANGER: u32 = 2;
+/// In [`Attention::state`]: a leaf function called back.
+const LEAF: u32 = 4;
+
+/// What has to be looked at before and after a call of C: nothing, if both are 0.
+#[derive(Debug, Default)]
+#[repr(C, align(8))]
+pub(crate) struct Attention {
+    state: AtomicU32,
+    /// Not 0 if a host function ran since C did: both write to the same standard output.
+    host_ran: AtomicU32,
+}
+
+/// A C function that compiled code called by itself and that is running, and what is known of its arguments: each kind
+/// in the order of the signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Active {
+    pub(crate) import: u32,
+    pub(crate) integers: [Option<u64>; 6],
+    pub(crate) floats: [Option<u64>; 8],
+}
 
 /// What a callback needs of the engine that called C.
 #[derive(Clone, Copy)]
@@ -70,6 +93,9 @@ pub(crate) struct Engine {
     /// Tells the text offsets of all frames, innermost first, with `u32::MAX` where C stands between; as a signal
     /// handler may do it.
     pub(crate) frames: unsafe fn(*mut c_void, &mut dyn FnMut(u32)),
+    /// The C function that compiled code called by itself, if the code at this place with this stack pointer is in it; as
+    /// a signal handler may find it out.
+    pub(crate) active: unsafe fn(*mut c_void, u64, u64) -> Option<Active>,
 }
 
 /// A foreign import that was found.
@@ -80,6 +106,8 @@ struct Function {
     address: *const c_void,
     name: String,
     library: String,
+    /// It promised not to call back.
+    is_leaf: bool,
 }
 
 type AtOnce = Box<dyn FnMut(&Exit) + Send>;
@@ -102,7 +130,11 @@ pub(crate) struct Foreign {
     memory: Cell<*mut Memory>,
     /// The thread that runs the machine, by [`callback::this_thread`]; 0 between runs.
     thread: AtomicUsize,
-    state: AtomicU32,
+    attention: Attention,
+    /// By import: addresses of functions and objects, for compiled code.
+    addresses: Box<[u64]>,
+    /// Addresses of the stack that compiled code calls leaf functions on.
+    native_stack: Cell<(u64, u64)>,
     failure: RefCell<Option<Failure>>,
     inside: Cell<u32>,
     /// Cells of the call that is going on, and how many of them are arguments.
@@ -171,19 +203,19 @@ impl Foreign {
                 address,
                 name: name.to_string(),
                 library: library.to_string(),
+                is_leaf: import.flags & IMPORT_LEAF != 0,
             });
         }
-        let uses_errno = image.imports.iter().any(|import| {
-            import.kind == ImportKind::Host
-                && image.string(import.module) == Some("sys")
-                && image.string(import.name) == Some("errno")
-        });
+        let uses_errno = uses_errno(image);
+        let addresses = functions.iter().map(|function| function.address as u64);
+        let addresses = addresses.collect();
         signal::install_once();
         let is_checked = grant.is_checked();
         Ok(Box::new(Foreign {
             module: Arc::clone(module),
             functions,
             plans,
+            addresses,
             callbacks: RefCell::default(),
             libraries,
             errno: uses_errno.then(Arc::default),
@@ -193,7 +225,8 @@ impl Foreign {
             engine: Cell::new(None),
             memory: Cell::new(std::ptr::null_mut()),
             thread: AtomicUsize::new(0),
-            state: AtomicU32::new(0),
+            attention: Attention::default(),
+            native_stack: Cell::new((0, 0)),
             failure: RefCell::new(None),
             inside: Cell::new(inside::NONE),
             cells: Cell::new(std::ptr::null_mut()),
@@ -241,7 +274,8 @@ impl Foreign {
         self.thread
             .store(callback::this_thread(), Ordering::Relaxed);
         self.inside.set(inside::NONE);
-        self.state.fetch_and(!PENDING, Ordering::Relaxed);
+        self.attention.state.fetch_and(!PENDING, Ordering::Relaxed);
+        self.attention.host_ran.store(1, Ordering::Relaxed);
         crash::begin(self);
     }
 
@@ -253,11 +287,9 @@ impl Foreign {
         self.engine.set(None);
         self.memory.set(std::ptr::null_mut());
         self.thread.store(0, Ordering::Relaxed);
-        let state = self.state.swap(0, Ordering::Relaxed);
+        let state = self.attention.state.swap(0, Ordering::Relaxed);
         let failure = self.failure.borrow_mut().take();
-        let stranger = (state & STRANGER != 0)
-            .then(|| Failure::from(cvm_spec::fault::FaultCode::CallbackOnOtherThread));
-        failure.or(stranger)
+        failure.or(refused_callback(state).map(Failure::from))
     }
 
     /// Why the last call failed, if the call itself did.
@@ -279,21 +311,38 @@ impl Foreign {
             .expect("the verifier checked that the type is a foreign one")
     }
 
-    /// A function that a compiled engine may call itself, without this module: its address, the kinds of its arguments
-    /// and of its result. None if an argument has to be converted or checked, or something has to happen around each
-    /// call. The caller must still look at [`Foreign::goes_on_after`] unless the import is a leaf.
-    #[allow(dead_code, reason = "for engines that compile")]
-    pub(crate) fn direct(
-        &self,
-        import: u32,
-    ) -> Option<(*const c_void, Vec<Scalar>, Option<Scalar>)> {
-        let function = self.functions.get(import as usize)?;
-        if self.is_careful || function.plan.is_null() {
-            return None;
-        }
-        // SAFETY: plans are owned by this value.
-        let (args, result) = unsafe { (*function.plan).plain()? };
-        Some((function.address, args, result))
+    /// What has to be looked at before and after a call of C.
+    pub(crate) fn attention(&self) -> &Attention {
+        &self.attention
+    }
+
+    /// Whether a host function ran since C did.
+    #[inline]
+    pub(crate) fn host_ran(&self) -> bool {
+        self.attention.host_ran.load(Ordering::Relaxed) != 0
+    }
+
+    /// Notes which of the two ran last.
+    #[inline]
+    pub(crate) fn set_host_ran(&self, host_ran: bool) {
+        self.attention
+            .host_ran
+            .store(host_ran.into(), Ordering::Relaxed);
+    }
+
+    /// By import: addresses of functions and objects.
+    pub(crate) fn addresses(&self) -> *const u64 {
+        self.addresses.as_ptr()
+    }
+
+    /// What the last call through a pointer called.
+    pub(crate) fn target(&self) -> u64 {
+        self.target.get()
+    }
+
+    /// Where the stack is that compiled code calls leaf functions on.
+    pub(crate) fn set_native_stack(&self, range: (u64, u64)) {
+        self.native_stack.set(range);
     }
 
     /// Whether the function at an address may be called: with a list of libraries, it must be in one of them.
@@ -308,12 +357,34 @@ impl Foreign {
         self.function_of(target) != target
     }
 
-    /// Argument cells of the call that is going on.
-    fn argument_count(&self) -> usize {
-        match self.functions.get(self.inside.get() as usize) {
+    /// Argument cells of a call that is going on.
+    fn argument_count(&self, inside: u32) -> usize {
+        match self.functions.get(inside as usize) {
             // SAFETY: plans are owned by this value.
             Some(function) if !function.plan.is_null() => unsafe { (*function.plan).arg_cells },
             _ => self.arguments.get(),
+        }
+    }
+
+    /// Calls back with the first argument cells of a call that compiled code made, as far as they are known.
+    fn registers(&self, active: &Active, count: usize, act: &mut dyn FnMut(u64)) {
+        let Some(function) = self.functions.get(active.import as usize) else {
+            return;
+        };
+        // SAFETY: plans are owned by this value.
+        let Some(plan) = (unsafe { function.plan.as_ref() }) else {
+            return;
+        };
+        let (mut integers, mut floats) = (active.integers.iter(), active.floats.iter());
+        for argument in plan.args.iter().take(count) {
+            let is_float = matches!(argument.shape, plan::Shape::One(kind) if kind.is_float());
+            let value = match is_float {
+                true => floats.next(),
+                false => integers.next(),
+            };
+            if let Some(Some(value)) = value {
+                act(*value);
+            }
         }
     }
 
@@ -329,6 +400,39 @@ impl Foreign {
 impl Drop for Foreign {
     fn drop(&mut self) {
         crash::end(self);
+    }
+}
+
+/// Whether a program asks for `errno`.
+pub(crate) fn uses_errno(image: &Image) -> bool {
+    image.imports.iter().any(|import| {
+        import.kind == ImportKind::Host
+            && image.string(import.module) == Some("sys")
+            && image.string(import.name) == Some("errno")
+    })
+}
+
+/// The types of a C function that compiled code may call without this module: kinds of the arguments and of the result.
+/// `None` if an argument has to be checked, or the call takes more than registers.
+pub(crate) fn plain_signature(
+    image: &Image,
+    type_index: u32,
+) -> Option<(Vec<Scalar>, Option<Scalar>)> {
+    let Some(Type::Foreign { signature, .. }) = image.types.get(type_index as usize) else {
+        return None;
+    };
+    let signature = Signature::parse(image.string(*signature)?).ok()?;
+    Plan::new(&signature).ok()?.plain()
+}
+
+/// The fault of a callback that was refused, by [`Attention::state`].
+fn refused_callback(state: u32) -> Option<FaultCode> {
+    if state & LEAF != 0 {
+        Some(FaultCode::LeafCalledBack)
+    } else if state & STRANGER != 0 {
+        Some(FaultCode::CallbackOnOtherThread)
+    } else {
+        None
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const fn is_float(self) -> bool {
+    /// Whether it travels in a float register.
+    pub(super) const fn is_float(self) -> bool {
         matches!(self, Kind::Scalar(Scalar::F32 | Scalar::F64))
     }
 

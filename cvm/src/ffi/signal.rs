@@ -101,7 +101,12 @@ unsafe extern "C" fn on_access(signal: c_int, info: *mut siginfo_t, context: *mu
             *pc = absolute::recover as *const () as i64;
             return;
         }
-        crash::on_signal(signal, info);
+        #[cfg(feature = "jit")]
+        if let Some(behind) = crate::jit::callback::skip_refused(*pc as u64) {
+            *pc = behind as i64;
+            return;
+        }
+        crash::on_signal(signal, info, context);
         let number = usize::from(signal == libc::SIGBUS);
         pass_on(&PREVIOUS[number], signal, info, context);
     }

@@ -91,10 +91,6 @@ pub(crate) struct Context {
     pub(crate) foreign: *const Foreign,
     /// The call of C that is going on.
     pub(crate) site: Site,
-    /// A host function ran since the last flush before a call of C, and C since the last flush before a host function:
-    /// both write to the same standard output.
-    pub(crate) host_ran: bool,
-    pub(crate) foreign_ran: bool,
     /// The code that runs, for the places of calls of C.
     pub(crate) code: *const Code,
     /// First frame of the shadow stack.
@@ -105,8 +101,9 @@ pub(crate) struct Context {
 
 /// Where C is called from.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "ffi"), allow(dead_code))]
 pub(crate) struct Site {
-    /// The op that calls.
+    /// The op that calls; null if compiled code does.
     pub(crate) ip: *const Op,
     /// Its frame.
     pub(crate) fp: Slots,
@@ -115,6 +112,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// Whether compiled code calls C.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.ip.is_null() && !self.top.is_null()
+    }
+
     /// No call.
     pub(crate) const NONE: Site = Site {
         ip: std::ptr::null(),

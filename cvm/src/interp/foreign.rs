@@ -7,15 +7,18 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::Pointer;
 
 use super::context::{Context, ShadowFrame, Site, Stop};
 use super::handlers::list;
+use super::handover::Left;
 use super::op::{Op, Slots};
-use crate::fault::{Fault, RefusedAccess, Tried};
-use crate::ffi::{Cause, Engine, Failure, Foreign as Calls};
+use crate::fault::Fault;
+use crate::ffi::{Active, Engine, Failure, Foreign as Calls, call_fault};
+use crate::jit;
+use crate::jit::callback::{Segment, budget, set_budget, tell_frames};
 use crate::machine::Exit;
 
 pub(crate) use crate::ffi::Foreign;
@@ -28,6 +31,7 @@ pub(crate) fn engine(ctx: *mut Context) -> Engine {
         raise,
         position,
         frames,
+        active,
     }
 }
 
@@ -72,10 +76,9 @@ unsafe fn begin(ip: *const Op, fp: Slots, ctx: *mut Context, top: Slots) -> Site
     unsafe {
         let outer = (*ctx).site;
         (*ctx).site = Site { ip, fp, top };
-        if (*ctx).host_ran {
+        if (*(*ctx).foreign).host_ran() {
             flush_host(ctx);
         }
-        (*ctx).foreign_ran = true;
         outer
     }
 }
@@ -94,7 +97,7 @@ unsafe fn end(ctx: *mut Context, outer: Site) {
 unsafe fn flush_host(ctx: *mut Context) {
     // SAFETY: ctx and its host are the running machine's. An error shows up again when the host flushes at the end.
     unsafe {
-        (*ctx).host_ran = false;
+        (*(*ctx).foreign).set_host_ran(false);
         let _ = (*(*ctx).host).flush();
     }
 }
@@ -102,16 +105,17 @@ unsafe fn flush_host(ctx: *mut Context) {
 /// Before a host function: lets C's output out before the program's own.
 ///
 /// # Safety
-/// ctx is the running machine's.
+/// The machine's, if it has foreign access.
 #[inline]
-pub(crate) unsafe fn before_host(ctx: *mut Context) {
+pub(crate) unsafe fn before_host(foreign: *const Foreign) {
     // SAFETY: as the caller promises; no stream is given to fflush.
     unsafe {
-        if (*ctx).foreign_ran {
-            (*ctx).foreign_ran = false;
+        if let Some(foreign) = foreign.as_ref()
+            && !foreign.host_ran()
+        {
+            foreign.set_host_ran(true);
             libc::fflush(std::ptr::null_mut());
         }
-        (*ctx).host_ran = true;
     }
 }
 
@@ -124,19 +128,8 @@ unsafe fn failed(ip: *const Op, ctx: *mut Context, import: Option<u32>, cells: *
         let Some(failure) = (*(*ctx).foreign).take_failure() else {
             return false;
         };
-        let mut fault = fault_of(&*ctx, failure);
-        fault.import = import;
-        let image = (*(*ctx).module).image();
-        let count = import
-            .and_then(|import| {
-                image
-                    .types
-                    .get(image.imports[import as usize].type_index as usize)
-            })
-            .map_or(0, |ty| usize::from(ty.arity().0));
-        fault.operands = (0..count.min(6))
-            .map(|number| ("", *cells.add(number)))
-            .collect();
+        let (image, memory) = ((*(*ctx).module).image(), &*(*ctx).memory);
+        let fault = call_fault(image, memory, failure, import, cells);
         (*ctx).stop = Stop::Fault {
             fault: Box::new(fault),
             op: ip,
@@ -145,40 +138,10 @@ unsafe fn failed(ip: *const Op, ctx: *mut Context, import: Option<u32>, cells: *
     }
 }
 
-fn fault_of(ctx: &Context, failure: Failure) -> Fault {
-    let mut fault = match failure.cause {
-        // SAFETY: memory is the running machine's and no reference into it is alive.
-        Cause::Violation(violation) => unsafe {
-            Fault::of_violation(&*ctx.memory, violation, Vec::new())
-        },
-        Cause::Code(code) => Fault::new(code),
-        Cause::Target {
-            code,
-            target,
-            types,
-        } => {
-            let pointer = Pointer(target);
-            // SAFETY: memory is the running machine's and no reference into it is alive.
-            let segment_size = unsafe { (*ctx.memory).segment_size(pointer.tag()) };
-            Fault {
-                access: Some(RefusedAccess {
-                    pointer,
-                    width: 0,
-                    segment_size,
-                    tried: Tried::Call,
-                }),
-                types,
-                ..Fault::new(code)
-            }
-        }
-    };
-    fault.message = failure.message;
-    fault
-}
-
 /// The fault of what was noticed only when the run was over.
 pub(crate) fn late_fault(ctx: &Context, failure: Failure) -> Fault {
-    fault_of(ctx, failure)
+    // SAFETY: memory is the running machine's and no reference into it is alive.
+    failure.into_fault(unsafe { &*ctx.memory })
 }
 
 /// [`Engine::enter`].
@@ -192,7 +155,8 @@ unsafe fn enter(
     let ctx: *mut Context = data.cast();
     // SAFETY: the engine's data is the context of the run that called C and waits for it on this thread. The callee's frame
     // begins above everything that the frame which called C uses; a shadow frame takes at most one cell's worth of the
-    // shadow stack, and two cells are left free for the two that are put there.
+    // shadow stack, and two cells are left free for the two that are put there. Compiled frames that called C wait as
+    // well; the segment stays where it is as long as something refers to it.
     unsafe {
         let callee = *(*ctx).callees.add(function as usize);
         let site = (*ctx).site;
@@ -203,11 +167,24 @@ unsafe fn enter(
             return stopped(ctx);
         }
         std::ptr::copy_nonoverlapping(cells, frame, arguments);
+        let table = (*(*ctx).memory).table();
+        let segment = site.is_compiled().then(|| Segment::waiting(table));
+        if let Some(segment) = &segment {
+            segment.suspend(table);
+            ((*ctx).fuel, _) = budget(table);
+            (*ctx).polls = 1;
+        }
         let shadow = (*ctx).shadow;
-        *shadow = ShadowFrame {
-            // Behind the call and its data cell.
-            ip: site.ip.add(2),
-            fp: site.fp,
+        *shadow = match &segment {
+            Some(segment) => ShadowFrame {
+                ip: std::ptr::null(),
+                fp: std::ptr::from_ref(segment).cast_mut().cast(),
+            },
+            None => ShadowFrame {
+                // Behind the call and its data cell.
+                ip: site.ip.add(2),
+                fp: site.fp,
+            },
         };
         *shadow.add(1) = ShadowFrame {
             ip: (*(*ctx).code).finish,
@@ -215,38 +192,53 @@ unsafe fn enter(
         };
         (*ctx).shadow = shadow.add(2);
         (*ctx).stop = Stop::Returned;
-        let table = (*(*ctx).memory).table();
-        list::run(callee.code, frame, shadow.add(2), table, ctx);
+        // A panic must not unwind C: it goes on when C has returned.
+        let run = AssertUnwindSafe(|| list::run(callee.code, frame, shadow.add(2), table, ctx));
+        if let Err(panic) = catch_unwind(run) {
+            (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+        }
         (*ctx).site = site;
         if !matches!((*ctx).stop, Stop::Returned) {
-            return stopped(ctx);
+            let goes_on = stopped(ctx);
+            if let Some(segment) = &segment {
+                set_budget(table, (*ctx).fuel);
+                segment.resume(table);
+            }
+            (*ctx).shadow = shadow;
+            return goes_on;
         }
         (*ctx).shadow = shadow;
         std::ptr::copy_nonoverlapping(frame, cells, results);
+        if let Some(segment) = &segment {
+            set_budget(table, (*ctx).fuel);
+            segment.resume(table);
+        }
         // C goes on: what the callback wrote comes out before it.
-        if (*ctx).host_ran {
+        if (*(*ctx).foreign).host_ran() {
             flush_host(ctx);
         }
-        (*ctx).foreign_ran = true;
         true
     }
 }
 
-/// The run has to end inside a callback. Whoever wants to know at once is told before C returns. Always false.
+/// The run has to end inside a callback: finds out how while its frames are there. Whoever wants to know at once is told
+/// before C returns. Always false.
 #[cold]
 #[inline(never)]
 unsafe fn stopped(ctx: *mut Context) -> bool {
     // SAFETY: as for `enter`.
     unsafe {
         let foreign: &Calls = &*(*ctx).foreign;
-        if foreign.wants_exit() {
-            // A host function that panicked is no exit to report.
-            let Ok(exit) = super::run::exit_of(&mut *ctx) else {
-                return false;
-            };
-            let _ = (*(*ctx).host).flush();
-            libc::fflush(std::ptr::null_mut());
-            foreign.leave_at_once(&exit.unwrap_or(Exit::Exited(0)));
+        match super::run::exit_of(&mut *ctx) {
+            Ok(exit) => {
+                if foreign.wants_exit() {
+                    let _ = (*(*ctx).host).flush();
+                    libc::fflush(std::ptr::null_mut());
+                    foreign.leave_at_once(&exit.unwrap_or(Exit::Exited(0)));
+                }
+            }
+            // It goes on behind C.
+            Err(panic) => (*ctx).stop = Stop::Compiled(Left::Panic(panic)),
         }
         false
     }
@@ -257,10 +249,18 @@ unsafe fn raise(data: *mut c_void, failure: Failure) {
     let ctx: *mut Context = data.cast();
     // SAFETY: as for `enter`.
     unsafe {
-        let fault = fault_of(&*ctx, failure);
-        (*ctx).stop = Stop::Fault {
-            fault: Box::new(fault),
-            op: (*ctx).site.ip,
+        let memory = &*(*ctx).memory;
+        let fault = Box::new(failure.into_fault(memory));
+        (*ctx).stop = match (*ctx).site.is_compiled() {
+            true => {
+                let image = (*(*ctx).module).image();
+                let place = Segment::waiting(memory.table()).place(image, memory.csp());
+                Stop::Compiled(Left::Fault { fault, place })
+            }
+            false => Stop::Fault {
+                fault,
+                op: (*ctx).site.ip,
+            },
         };
     }
 }
@@ -269,7 +269,13 @@ unsafe fn raise(data: *mut c_void, failure: Failure) {
 unsafe fn position(data: *mut c_void) -> u32 {
     let ctx: *const Context = data.cast();
     // SAFETY: as for `enter`; the code outlives the run.
-    unsafe { (*(*ctx).code).text_offset((*ctx).site.ip).unwrap_or(0) }
+    unsafe {
+        let position = match (*ctx).site.is_compiled() {
+            true => Segment::waiting((*(*ctx).memory).table()).position(),
+            false => (*(*ctx).code).text_offset((*ctx).site.ip),
+        };
+        position.unwrap_or(0)
+    }
 }
 
 /// [`Engine::frames`].
@@ -278,21 +284,32 @@ unsafe fn frames(data: *mut c_void, tell: &mut dyn FnMut(u32)) {
     // SAFETY: as for `enter`; the shadow stack's frames below the top are those that calls put there.
     unsafe {
         let code = &*(*ctx).code;
-        if let Some(ip) = code.text_offset((*ctx).site.ip) {
+        if (*ctx).site.is_compiled() {
+            tell_frames((*(*ctx).memory).table(), tell);
+        } else if let Some(ip) = code.text_offset((*ctx).site.ip) {
             tell(ip);
         }
         let mut frame = (*ctx).shadow;
         while frame > (*ctx).shadow_base.add(1) {
             frame = frame.sub(1);
             let ip = (*frame).ip;
-            match ip == code.finish {
-                true => tell(u32::MAX),
-                false => {
-                    if let Some(ip) = code.text_offset(ip.wrapping_sub(1)) {
-                        tell(ip);
-                    }
-                }
+            if ip.is_null() {
+                (*(*frame).fp.cast::<Segment>()).tell(tell);
+            } else if ip == code.finish {
+                tell(u32::MAX);
+            } else if let Some(ip) = code.text_offset(ip.wrapping_sub(1)) {
+                tell(ip);
             }
         }
+    }
+}
+
+/// [`Engine::active`].
+unsafe fn active(data: *mut c_void, pc: u64, sp: u64) -> Option<Active> {
+    let ctx: *const Context = data.cast();
+    // SAFETY: as for `enter`; only compiled code calls C by itself.
+    unsafe {
+        let is_compiled = (*ctx).site.is_compiled();
+        is_compiled.then(|| jit::callback::active((*(*ctx).memory).table(), pc, sp))?
     }
 }

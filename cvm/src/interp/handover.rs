@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::foreign::Foreign;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
@@ -27,9 +28,10 @@ pub(crate) struct RunParts {
     pub(crate) imports: *const ImportTarget,
     pub(crate) metered: bool,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) interrupt: Arc<AtomicBool>,
+    pub(crate) interrupt: *const Arc<AtomicBool>,
     pub(crate) fuel: u64,
     pub(crate) polls: u32,
+    pub(crate) foreign: *const Foreign,
 }
 
 /// What came of looking for compiled code.
@@ -50,6 +52,8 @@ pub(crate) enum Left {
     Exit(Exit),
     /// A fault, with its place among the compiled frames.
     Fault { fault: Box<Fault>, place: Place },
+    /// The run ends for a reason that a callback left with its engine.
+    Pending,
     /// A host function panicked.
     Panic(Box<dyn Any + Send>),
 }

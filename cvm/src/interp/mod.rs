@@ -25,6 +25,9 @@ use context::Callee;
 use op::Op;
 use translate::Land;
 
+/// How many kinds of compiled code there are.
+pub(crate) const NATIVE_CODES: usize = 16;
+
 /// What is compiled into the code besides the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CodeOptions {
@@ -34,12 +37,23 @@ pub(crate) struct CodeOptions {
     pub(crate) polled: bool,
     /// Calls and rounds of loops are counted, to find out what is hot. Only the interpreter's code does.
     pub(crate) counted: bool,
+    /// The machine has foreign access, and allocations of C memory are recorded. Only compiled code differs.
+    pub(crate) granted: bool,
+    pub(crate) checked: bool,
 }
 
 impl CodeOptions {
-    /// A number below 8, below 4 for code that does not count.
+    /// A number below 8 for the interpreter's code.
     pub(crate) fn index(self) -> usize {
         usize::from(self.metered) | usize::from(self.polled) << 1 | usize::from(self.counted) << 2
+    }
+
+    /// A number below [`NATIVE_CODES`] for compiled code.
+    pub(crate) fn native_index(self) -> usize {
+        usize::from(self.metered)
+            | usize::from(self.polled) << 1
+            | usize::from(self.granted) << 2
+            | usize::from(self.checked) << 3
     }
 }
 

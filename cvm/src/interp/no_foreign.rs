@@ -37,4 +37,4 @@ pub(crate) use call_import as call_pointer;
 ///
 /// # Safety
 /// None needed.
-pub(crate) unsafe fn before_host(_: *mut Context) {}
+pub(crate) unsafe fn before_host(_: *const Foreign) {}

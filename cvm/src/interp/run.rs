@@ -16,6 +16,7 @@ use cvm_spec::isa::Opcode;
 use crate::fault::{Callee, Frame};
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::jit::callback::Segment;
 use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
@@ -135,8 +136,6 @@ impl Run<'_> {
             stop: Stop::Returned,
             foreign: self.foreign,
             site: Site::NONE,
-            host_ran: true,
-            foreign_ran: false,
             code,
             shadow_base: shadow,
             module: self.module,
@@ -219,6 +218,7 @@ pub(super) unsafe fn exit_of(ctx: &mut Context) -> Result<Option<Exit>, Box<dyn 
             Stop::Returned => return Ok(None),
             Stop::Exit(exit) | Stop::Compiled(Left::Exit(exit)) => exit,
             Stop::Compiled(Left::Panic(panic)) => return Err(panic),
+            Stop::Compiled(Left::Pending) => unreachable!("handlers keep what the callback left"),
             Stop::Compiled(Left::Fault { fault, mut place }) => {
                 callers(image, code, frames, &mut place);
                 Exit::Fault(Box::new(locate(image, *fault, place)))
@@ -247,6 +247,14 @@ unsafe fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame], place: &mu
     let callers = shadow.get(1..).unwrap_or(&[]);
     let is_sentinel = |frame: Option<&ShadowFrame>| frame.is_some_and(|f| f.ip == code.finish);
     for (number, frame) in callers.iter().enumerate().rev() {
+        if is_sentinel(Some(frame)) {
+            continue;
+        }
+        if frame.ip.is_null() {
+            // SAFETY: such a frame stands for compiled ones that wait for C.
+            unsafe { (*frame.fp.cast::<Segment>()).add_to(image, place) };
+            continue;
+        }
         // The op before the one returned to belongs to the call instruction.
         let Some(ip) = code.text_offset(frame.ip.wrapping_sub(1)) else {
             continue;
@@ -254,9 +262,6 @@ unsafe fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame], place: &mu
         let Some(function) = image.function_at(ip) else {
             continue;
         };
-        if is_sentinel(Some(frame)) {
-            continue;
-        }
         // A frame below a sentinel called C, which called back.
         let foreign = match is_sentinel(callers.get(number + 1)) {
             // SAFETY: the frame is one of the run's.

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
 use crate::interp::CodeOptions;
+use crate::interp::foreign::Foreign;
 use crate::memory::Memory;
 use crate::verify::Module;
 
@@ -74,6 +75,7 @@ pub(crate) mod run {
         pub(crate) fuel: Option<u64>,
         pub(crate) timeout: Option<Duration>,
         pub(crate) interrupt: Option<Arc<AtomicBool>>,
+        pub(crate) foreign: *const Foreign,
     }
 
     impl Run<'_> {
@@ -81,6 +83,78 @@ pub(crate) mod run {
         pub(crate) fn run(self, _: u32, _: &[u64]) -> Ended {
             match self.code.0 {}
         }
+    }
+}
+
+/// Compiled frames that wait for C, which cannot exist.
+pub(crate) mod callback {
+    use crate::locate::Place;
+    use crate::memory::Descriptor;
+
+    use super::Infallible;
+    use cvm_spec::image::Image;
+
+    /// There are none.
+    #[derive(Debug)]
+    pub(crate) struct Segment(Infallible);
+
+    #[allow(unsafe_code)]
+    impl Segment {
+        /// Never called.
+        pub(crate) unsafe fn waiting(_: *mut Descriptor) -> Segment {
+            unreachable!("without a compiler no compiled code calls C")
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn suspend(&self, _: *mut Descriptor) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn resume(&self, _: *mut Descriptor) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn tell(&self, _: &mut dyn FnMut(u32)) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn position(&self) -> Option<u32> {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn add_to(&self, _: &Image, _: &mut Place) {
+            match self.0 {}
+        }
+
+        /// Never called.
+        pub(crate) unsafe fn place(&self, _: &Image, _: u64) -> Place {
+            match self.0 {}
+        }
+    }
+
+    /// Never called.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn budget(_: *mut Descriptor) -> (u64, u64) {
+        unreachable!("without a compiler no compiled code calls C")
+    }
+
+    /// Never called.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn set_budget(_: *mut Descriptor, _: u64) {}
+
+    /// Never called.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn tell_frames(_: *mut Descriptor, _: &mut dyn FnMut(u32)) {}
+
+    /// None.
+    #[cfg(feature = "ffi")]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn active(_: *mut Descriptor, _: u64, _: u64) -> Option<crate::ffi::Active> {
+        None
     }
 }
 
@@ -128,13 +202,13 @@ pub(crate) mod tier {
         /// Never called.
         #[allow(unsafe_code)]
         pub(crate) unsafe fn enter(
-            &mut self,
+            _: *mut Tier,
             _: Hot,
             _: usize,
             _: RunParts,
             _: *mut u64,
         ) -> Entered {
-            match self.0 {}
+            unreachable!("without a compiler nothing counts")
         }
     }
 }

@@ -15,7 +15,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use cvm_spec::codec::Operand;
 use cvm_spec::isa::Access;
 use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
@@ -25,27 +25,28 @@ use crate::verify::frame::Home;
 
 use super::context::offset;
 use super::function::Lowering;
-use super::plan::Kind;
+use super::plan;
+use super::region::Kind;
 use super::site::Site;
 use super::value::{self, Cell, Form};
 
 /// The memory side of an access: what is in registers, and what is put into memory.
 #[derive(Clone, Copy)]
-struct Shape {
-    access: Access,
+pub(super) struct Shape {
+    pub(super) access: Access,
     /// For a load, the form of its result.
-    kind: Kind,
+    pub(super) kind: plan::Kind,
 }
 
 /// A checked address: base, and a constant distance.
-type Address = (Value, i32);
+pub(super) type Address = (Value, i32);
 
 /// What a report shows of an access.
 #[derive(Clone, Copy)]
-struct Noted {
-    base: Cell,
-    offset: Cell,
-    value: Cell,
+pub(super) struct Noted {
+    pub(super) base: Cell,
+    pub(super) offset: Cell,
+    pub(super) value: Cell,
 }
 
 impl Shape {
@@ -81,9 +82,9 @@ fn descriptor(tag: Tag) -> i32 {
 impl Lowering<'_, '_> {
     pub(super) fn access(&mut self, access: Access, operand: Operand<'_>) {
         let kind = match self.plan.loads.get(&self.number) {
-            Some(Kind::Float) if access.width == 8 => Kind::Float,
-            Some(Kind::Single) if access.width == 4 && !access.signed => Kind::Single,
-            _ => Kind::Cell,
+            Some(plan::Kind::Float) if access.width == 8 => plan::Kind::Float,
+            Some(plan::Kind::Single) if access.width == 4 && !access.signed => plan::Kind::Single,
+            _ => plan::Kind::Cell,
         };
         let shape = Shape { access, kind };
         let local = match operand {
@@ -95,6 +96,7 @@ impl Lowering<'_, '_> {
         {
             return self.access_local(offset, shape);
         }
+        self.hold_operands();
         let value = match access.write {
             true => self.pop(),
             false => Cell::constant(0),
@@ -116,10 +118,16 @@ impl Lowering<'_, '_> {
             value,
         };
         match (base.as_constant(), base.hint, offset.as_constant()) {
+            (Some(pointer), ..)
+                if self.shared.options.granted && Pointer(pointer).tag() == Tag::Absolute =>
+            {
+                self.access_absolute(noted, shape);
+            }
             (Some(pointer), ..) => self.access_constant(Pointer(pointer), noted, shape),
             (None, Some(tag), Some(distance)) if i32::try_from(distance as i64).is_ok() => {
                 self.access_guessed(tag, distance as i64 as i32, noted, shape);
             }
+            _ if self.shared.options.granted => self.access_any_or_absolute(noted, shape),
             _ => self.access_any(noted, shape),
         }
     }
@@ -218,6 +226,16 @@ impl Lowering<'_, '_> {
             let host = self.b.ins().iadd(base, offset);
             return self.finish((host, start), noted.value, shape);
         }
+        if let Ok(start) = i32::try_from(pointer.offset())
+            && (is_fixed || tag == Tag::Heap)
+            && self.region.shares()
+        {
+            let size = is_fixed.then_some(present);
+            let segment = (tag, size);
+            let width = shape.access.width;
+            let address = self.shared_address(Kind::Indexed, segment, offset, start, width);
+            return self.finish(address, noted.value, shape);
+        }
         let start = self.constant(pointer.offset());
         let sum = match pointer.offset() {
             0 => offset,
@@ -259,6 +277,17 @@ impl Lowering<'_, '_> {
         let image = self.shared.image;
         let width = u64::from(shape.access.width);
         let base = self.cell(noted.base);
+        if distance >= 0 && self.region.shares() && !(tag == Tag::Data && shape.access.write) {
+            let size = match tag {
+                Tag::Data => Some(image.data.len() as u64),
+                Tag::Bss => Some(u64::from(image.bss_size)),
+                _ => None,
+            };
+            let segment = (tag, size);
+            let width = shape.access.width;
+            let address = self.shared_address(Kind::Guessed, segment, base, distance, width);
+            return self.finish(address, noted.value, shape);
+        }
         let tags = self.load_fixed(self.table, offset::TAGS + 8 * tag as i32);
         // With another tag this is 2^61 or more, and so above every limit.
         let relative = self.b.ins().isub(base, tags);
@@ -294,6 +323,9 @@ impl Lowering<'_, '_> {
             .icmp(IntCC::UnsignedGreaterThanOrEqual, compared, limit);
         let segment = self.load_fixed(self.table, descriptor(tag) + offset::BASE);
         let host = self.b.ins().iadd(segment, relative);
+        if self.shared.options.granted {
+            return self.access_guessed_or_absolute(is_outside, (host, distance), noted, shape);
+        }
         let (cold, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(cold);
         // The access itself stands where both ways meet, in a block that dominates what follows: values that it needs
@@ -319,7 +351,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Checks with the descriptor that the base's tag names.
-    fn check_any(&mut self, noted: Noted, shape: Shape, may_be_stale: bool) -> Address {
+    pub(super) fn check_any(&mut self, noted: Noted, shape: Shape, may_be_stale: bool) -> Address {
         let base = self.cell(noted.base);
         let offset = self.cell(noted.offset);
         let tag = self.b.ins().ushr_imm_u(base, 61);
@@ -399,7 +431,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn push_loaded(&mut self, value: Value, shape: Shape) {
+    pub(super) fn push_loaded(&mut self, value: Value, shape: Shape) {
         let is_pointer = shape.access.width == 8 && self.shared.uses_heap;
         let hint = is_pointer.then_some(Tag::Heap);
         let cell = Cell::float(shape.kind, value, false).hinted(hint);
@@ -411,21 +443,32 @@ impl Lowering<'_, '_> {
     }
 
     /// Loads, or stores.
-    fn perform(&mut self, (base, distance): Address, value: Cell, shape: Shape) -> Option<Value> {
-        let flags = self.guest();
-        let Access {
-            width,
-            write,
-            signed,
-            ..
-        } = shape.access;
+    pub(super) fn perform(
+        &mut self,
+        (base, distance): Address,
+        value: Cell,
+        shape: Shape,
+    ) -> Option<Value> {
+        let Access { width, write, .. } = shape.access;
         if write {
             self.store(base, distance, value, width);
             return None;
         }
-        let result = match (shape.kind, width, signed) {
-            (Kind::Float, ..) => self.b.ins().load(F64, flags, base, distance),
-            (Kind::Single, ..) => self.b.ins().load(F32, flags, base, distance),
+        let flags = self.guest();
+        Some(self.load(flags, (base, distance), shape))
+    }
+
+    /// Loads.
+    pub(super) fn load(
+        &mut self,
+        flags: MemFlagsData,
+        (base, distance): Address,
+        shape: Shape,
+    ) -> Value {
+        let Access { width, signed, .. } = shape.access;
+        match (shape.kind, width, signed) {
+            (plan::Kind::Float, ..) => self.b.ins().load(F64, flags, base, distance),
+            (plan::Kind::Single, ..) => self.b.ins().load(F32, flags, base, distance),
             (_, 1, false) => self.b.ins().uload8(I64, flags, base, distance),
             (_, 1, true) => self.b.ins().sload8(I64, flags, base, distance),
             (_, 2, false) => self.b.ins().uload16(I64, flags, base, distance),
@@ -439,8 +482,7 @@ impl Lowering<'_, '_> {
                 self.b.ins().sextend(I64, low)
             }
             _ => self.b.ins().load(I64, flags, base, distance),
-        };
-        Some(result)
+        }
     }
 
     fn store(&mut self, base: Value, distance: i32, cell: Cell, width: u8) {

@@ -1,5 +1,6 @@
 //! A module to machine code: every function through Cranelift, then one piece of executable memory.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -25,9 +26,12 @@ use crate::verify::body::Body;
 use crate::verify::flow::Depths;
 use crate::verify::frame::Frame;
 
+use super::absolute;
 use super::context::Callee;
 use super::function::{self, Shared, Source};
+use super::inline::{INLINE_BYTES_MAX, Inlined, Inlinee, Inlinees};
 use super::memory::CodeMemory;
+use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
 use super::{CompileError, NativeCode, libcalls};
@@ -53,8 +57,12 @@ enum Target {
 struct Assembly {
     bytes: Vec<u8>,
     fixups: Vec<Fixup>,
-    /// Text offset of the call that returns to a code offset, ascending.
+    /// Place of the call that returns to a code offset, ascending.
     calls: Vec<(u32, u32)>,
+    /// Places of inlined instructions.
+    inlined: Vec<Inlined>,
+    /// Loads that the system may refuse, and their lengths, ascending.
+    refusable: Vec<(u32, u8)>,
     /// Code offset of each function that was compiled.
     starts: HashMap<u32, u32>,
     /// Code offset of the function that is entered at a loop head.
@@ -102,6 +110,7 @@ fn try_unit(
     hints: &Hints,
 ) -> Result<NativeCode, CompileError> {
     let mut compiler = Compiler::new(image, options, hints.clone())?;
+    compiler.find_inlinees(&unit.functions);
     for number in &unit.functions {
         compiler.function(*number)?;
         compiler.adapter(compiler.function_type(*number))?;
@@ -182,6 +191,7 @@ struct Compiler<'a> {
     builder: FunctionBuilderContext,
     loaded: Loaded<'a>,
     hints: Hints,
+    inlinees: Inlinees<'a>,
     assembly: Assembly,
 }
 
@@ -194,12 +204,12 @@ pub(super) struct Hints {
 
 /// A function, decoded.
 #[derive(Default)]
-struct Loaded<'a> {
-    body: Body<'a>,
-    frame: Frame,
-    depths: Depths,
-    leaders: Vec<Leader>,
-    shape: Shape,
+pub(super) struct Loaded<'a> {
+    pub(super) body: Body<'a>,
+    pub(super) frame: Frame,
+    pub(super) depths: Depths,
+    pub(super) leaders: Vec<Leader>,
+    pub(super) shape: Shape,
 }
 
 impl<'a> Loaded<'a> {
@@ -264,11 +274,14 @@ impl<'a> Compiler<'a> {
                 options,
                 type_numbers: type_numbers(image),
                 uses_heap: hints.uses_heap,
+                uses_errno: uses_errno(image),
+                plain: RefCell::default(),
             },
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             loaded: Loaded::default(),
             hints,
+            inlinees: Inlinees::new(),
             assembly: Assembly::default(),
         })
     }
@@ -276,6 +289,22 @@ impl<'a> Compiler<'a> {
     fn function_type(&self, number: u32) -> FunctionType {
         let record = &self.shared.image.functions[number as usize];
         self.shared.image.function_type(record).unwrap_or_default()
+    }
+
+    /// Looks for functions that may be inlined.
+    fn find_inlinees(&mut self, functions: &[u32]) {
+        let image = self.shared.image;
+        for number in functions {
+            if image.functions[*number as usize].size > INLINE_BYTES_MAX {
+                continue;
+            }
+            let mut loaded = Loaded::default();
+            let function_type = loaded.load(image, *number);
+            let plan = loaded.plan(image, *number, &mut self.hints);
+            if let Some(inlinee) = Inlinee::new(loaded, plan, function_type) {
+                self.inlinees.insert(*number, inlinee);
+            }
+        }
     }
 
     /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
@@ -298,9 +327,12 @@ impl<'a> Compiler<'a> {
             shape: &self.loaded.shape,
             function_type,
             head,
+            inlinees: &self.inlinees,
+            first_inlined: (image.text.len() + self.assembly.inlined.len()) as u32,
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        function::build(builder, &self.shared, source, self.isa.frontend_config());
+        let inlined = function::build(builder, &self.shared, source, self.isa.frontend_config());
+        self.assembly.inlined.extend(inlined);
     }
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
@@ -381,9 +413,9 @@ impl<'a> Compiler<'a> {
             .compiled_code()
             .expect("the compilation succeeded");
         let assembly = &mut self.assembly;
-        assembly
-            .bytes
-            .resize(assembly.bytes.len().next_multiple_of(32), 0);
+        let distance = placement::distance(&code.bb_starts, code.code_buffer());
+        let line = assembly.bytes.len().next_multiple_of(LINE as usize);
+        assembly.bytes.resize(line + distance as usize, 0);
         let start = u32::try_from(assembly.bytes.len())
             .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
         assembly.bytes.extend_from_slice(code.code_buffer());
@@ -403,6 +435,14 @@ impl<'a> Compiler<'a> {
                 target,
                 addend: relocation.addend,
             });
+        }
+        for trap in code.buffer.traps() {
+            if trap.code == function::REFUSED {
+                let load = &code.code_buffer()[trap.offset as usize..];
+                let length = absolute::load_length(load)
+                    .ok_or_else(|| failed("a load of C memory has an unknown form".into()))?;
+                assembly.refusable.push((start + trap.offset, length));
+            }
         }
         let places = code.buffer.get_srclocs_sorted();
         for call in code.buffer.call_sites() {
@@ -426,6 +466,8 @@ impl<'a> Compiler<'a> {
             bytes,
             fixups,
             mut calls,
+            inlined,
+            mut refusable,
             starts,
             loop_start,
             adapters,
@@ -465,10 +507,12 @@ impl<'a> Compiler<'a> {
             });
         }
         calls.sort_unstable();
+        refusable.sort_unstable();
         let mut entries = vec![0; image.text.len()];
         let nothing = Callee {
             code: std::ptr::null(),
             type_number: u32::MAX - 1,
+            adapter: 0,
         };
         let mut callees = vec![nothing];
         for (number, record) in image.functions.iter().enumerate() {
@@ -478,6 +522,10 @@ impl<'a> Compiler<'a> {
             callees.push(Callee {
                 code: start.map_or(std::ptr::null(), |start| memory.at(*start)),
                 type_number: self.shared.type_numbers[record.type_index as usize],
+                adapter: start.map_or(0, |_| {
+                    let function_type = image.function_type(record).unwrap_or_default();
+                    adapters[&(function_type.args, function_type.results)]
+                }),
             });
         }
         Ok(NativeCode {
@@ -485,6 +533,8 @@ impl<'a> Compiler<'a> {
             entries,
             callees,
             calls,
+            inlined,
+            refusable,
             adapters,
             loop_start,
             functions: starts.len(),
@@ -494,12 +544,24 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// Whether a program asks for C's `errno`.
+fn uses_errno(image: &Image) -> bool {
+    #[cfg(feature = "ffi")]
+    return crate::ffi::uses_errno(image);
+    #[cfg(not(feature = "ffi"))]
+    {
+        let _ = image;
+        false
+    }
+}
+
 /// Cranelift for this computer.
 fn host() -> Result<OwnedTargetIsa, CompileError> {
     let failed = |message: String| CompileError::Host { message };
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),
+        ("machine_code_cfg_info", "true"),
         ("preserve_frame_pointers", "true"),
         ("unwind_info", "false"),
         ("enable_probestack", "false"),

@@ -4,6 +4,11 @@
 //! ([`Memory::table`](crate::memory::Memory::table)). Code reads both at fixed offsets, so the field order here and
 //! the offsets in [`offset`] are one thing.
 
+#![cfg_attr(
+    not(feature = "ffi"),
+    allow(dead_code, reason = "what only calls of C use")
+)]
+
 use std::any::Any;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -11,12 +16,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cvm_spec::fault::FaultCode;
+use cvm_spec::image::Image;
 
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
+use crate::interp::foreign::Foreign;
 use crate::machine::Exit;
 use crate::memory::{Descriptor, ENGINE_WORDS, Memory, TABLE_ENGINE_OFFSET};
+
+use super::NativeCode;
+use super::callback::Segment;
+use super::memory::NativeStack;
 
 /// How many polls pass between looks at the clock.
 const POLLS: u64 = 1024;
@@ -29,6 +40,8 @@ pub(super) struct Callee {
     pub(super) code: *const u8,
     /// Number of its type among the distinct ones.
     pub(super) type_number: u32,
+    /// Code offset of the function that passes cells to it, if it was compiled.
+    pub(super) adapter: u32,
 }
 
 /// Functions of the machine that compiled code calls on the host's stack, by number.
@@ -41,9 +54,17 @@ pub(super) enum CallOut {
     MemCompare,
     HeapGrow,
     Poll,
+    /// Host functions' output, or what a callback left, has to be looked at.
+    Attend,
+    Foreign,
+    ForeignPointer,
+    PtrToHost,
+    PtrFromHost,
+    LoadAbsolute,
+    StoreAbsolute,
 }
 
-pub(super) const CALL_OUTS: usize = CallOut::Poll as usize + 1;
+pub(super) const CALL_OUTS: usize = CallOut::StoreAbsolute as usize + 1;
 
 /// What a call out answers: whether the run stops, and a value if it goes on.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +117,14 @@ pub(super) struct Native {
     pub(super) single_nan: u64,
     /// Each tag in its place on top of a pointer.
     pub(super) tags: [u64; 8],
+    /// What has to be looked at around calls of C, as one word that is 0 if there is nothing.
+    pub(super) attention: *const u64,
+    /// By import: addresses of C functions and objects.
+    pub(super) addresses: *const u64,
+    /// The text offset of the latest call of a leaf function, and the frame pointer there.
+    pub(super) leaf: [u64; 2],
+    /// Not 0 if the system refused a load of memory of C.
+    pub(super) refused: u64,
     /// The rest of the context.
     pub(super) state: *mut State,
 }
@@ -131,6 +160,10 @@ pub(super) mod offset {
         NAN = nan;
         SINGLE_NAN = single_nan;
         TAGS = tags;
+        ATTENTION = attention;
+        ADDRESSES = addresses;
+        LEAF = leaf;
+        REFUSED = refused;
     }
 
     pub(in crate::jit) const DESCRIPTOR_LOG: i64 = size_of::<Descriptor>().trailing_zeros() as i64;
@@ -152,6 +185,8 @@ pub(super) enum Stop {
         /// The innermost frame was only being entered; it does not count.
         entering: bool,
     },
+    /// A callback ended the run; why, its engine knows.
+    Pending,
     /// A host function panicked.
     Panic(Box<dyn Any + Send>),
 }
@@ -167,6 +202,18 @@ pub(super) struct State {
     pub(super) deadline: Option<Instant>,
     pub(super) interrupt: Arc<AtomicBool>,
     pub(super) stop: Option<Stop>,
+    pub(super) image: *const Image,
+    /// The code that runs, and its stack.
+    pub(super) code: *const NativeCode,
+    pub(super) stack: *const NativeStack,
+    /// Everything foreign of the machine; null without a grant.
+    pub(super) foreign: *const Foreign,
+    /// The frame that called C, if other code runs on top of it for a callback.
+    pub(super) suspended: *const [u64; 2],
+    /// In a run of compiled code alone: the frames that wait for C.
+    pub(super) segments: *const Segment,
+    /// In such a run: why a callback ended it.
+    pub(super) pending: Option<Stop>,
 }
 
 impl State {

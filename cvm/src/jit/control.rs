@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Switch;
 use cvm_spec::codec::{JumpTable, Operand};
-use cvm_spec::image::{FunctionType, Type};
+use cvm_spec::image::{FunctionType, ImportKind, Type};
 use cvm_spec::isa::Opcode;
 use cvm_spec::pointer::{HEAP_PAGE, Tag};
 
@@ -42,7 +42,13 @@ impl Lowering<'_, '_> {
             (Opcode::CallI, Operand::Index(index)) => self.call_indirect(index),
             (Opcode::RetCall, Operand::Index(index)) => self.tail_call(index),
             (Opcode::RetCallI, Operand::Index(index)) => self.tail_call_indirect(index),
+            (Opcode::CallX, Operand::Index(index)) if self.is_foreign(index) => {
+                self.call_foreign_import(index);
+            }
             (Opcode::CallX, Operand::Index(index)) => self.call_import(index),
+            (Opcode::CallXi, Operand::Index(index)) if self.shared.options.granted => {
+                self.call_foreign_pointer(index);
+            }
             (Opcode::CallXi, Operand::Index(index)) => self.call_foreign(index),
             (Opcode::Ret, _) => self.return_results(),
             (Opcode::Halt, _) => self.end(Site::Halt, 0),
@@ -53,12 +59,18 @@ impl Lowering<'_, '_> {
             }
             (Opcode::PtrToHost, _) => {
                 let (length, pointer) = (self.pop_cell(), self.pop_cell());
-                self.translate(pointer, length);
+                match self.shared.options.granted {
+                    true => self.translate_pointer(CallOut::PtrToHost, pointer, length),
+                    false => self.translate(pointer, length),
+                }
             }
             (Opcode::PtrFromHost, _) => {
                 let host = self.pop_cell();
                 let zero = self.constant(0);
-                self.translate(host, zero);
+                match self.shared.options.granted {
+                    true => self.translate_pointer(CallOut::PtrFromHost, host, zero),
+                    false => self.translate(host, zero),
+                }
             }
             (opcode, operand) => {
                 unreachable!("`{}` does not decode with {operand:?}", opcode.mnemonic())
@@ -85,6 +97,9 @@ impl Lowering<'_, '_> {
             Some(block) => block,
             None => self.b.create_block(),
         };
+        if self.is_cold && self.blocks[self.number + 1].is_none() {
+            self.b.set_cold_block(next);
+        }
         let stays = self
             .body
             .target(self.number, distance)
@@ -171,6 +186,9 @@ impl Lowering<'_, '_> {
     }
 
     fn call(&mut self, index: u32) {
+        if self.inline_call(index) {
+            return;
+        }
         let arguments = self.arguments(self.type_of(index).args);
         let function = self.import_function(index);
         let inst = self.b.ins().call(function, &arguments);
@@ -238,6 +256,9 @@ impl Lowering<'_, '_> {
     }
 
     fn return_results(&mut self) {
+        if self.return_inlined() {
+            return;
+        }
         let results = usize::from(self.function_type.results);
         let cells = self.stack.take(&mut self.b, results);
         let values: Vec<Value> = cells
@@ -275,16 +296,27 @@ impl Lowering<'_, '_> {
 
     // ---- the machine
 
+    /// Whether an import is one of C that the machine was granted.
+    fn is_foreign(&self, index: u32) -> bool {
+        let kind = self.shared.image.imports[index as usize].kind;
+        self.shared.options.granted && matches!(kind, ImportKind::Foreign | ImportKind::ForeignData)
+    }
+
     /// Calls a function of the machine; gives its value.
-    fn call_out(&mut self, function: CallOut, operands: [Value; 3]) -> Value {
+    fn call_out(&mut self, function: CallOut, [a, b, c]: [Value; 3]) -> Value {
+        self.call_machine(function, [a, b, c, c])
+    }
+
+    /// The same with four operands.
+    pub(super) fn call_machine(&mut self, function: CallOut, operands: [Value; 4]) -> Value {
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params = vec![AbiParam::new(I64); 6];
         signature.returns = vec![AbiParam::new(I64)];
         let signature = self.import_signature(signature);
         let number = self.constant(function as u64);
         let stub = self.load_field(offset::CALL_OUT);
-        let [a, b, c] = operands;
-        let arguments = [self.table, number, a, b, c, c];
+        let [a, b, c, d] = operands;
+        let arguments = [self.table, number, a, b, c, d];
         let inst = self.b.ins().call_indirect(signature, stub, &arguments);
         self.b.inst_results(inst)[0]
     }

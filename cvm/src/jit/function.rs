@@ -1,5 +1,6 @@
 //! Compilation of one function to Cranelift's intermediate form, instruction by instruction.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -11,6 +12,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, Variable};
 use cvm_spec::codec::{Instruction, Operand};
+use cvm_spec::foreign::Scalar;
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::Opcode;
 
@@ -21,13 +23,21 @@ use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame;
 
 use super::context::offset;
+use super::inline::{Inlined, Inlinees, Scope};
 use super::plan::{Kind, Local, Plan};
+use super::region::Region;
 use super::shape::Shape;
 use super::site::Site;
 use super::value::{self, Builder, Cell, Stack};
 
 /// Never executed: ends a block behind a fault that always happens.
 pub(super) const NEVER: TrapCode = TrapCode::unwrap_user(1);
+
+/// Marks loads of memory of C, which the system may refuse.
+pub(super) const REFUSED: TrapCode = TrapCode::unwrap_user(2);
+
+/// Types of the arguments and of the result of a C function that takes and gives numbers.
+pub(super) type PlainTypes = (Vec<Scalar>, Option<Scalar>);
 
 /// What all functions of a module share.
 #[derive(Debug)]
@@ -38,6 +48,12 @@ pub(super) struct Shared<'a> {
     pub(super) type_numbers: Vec<u32>,
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
+    /// Whether the program asks for C's `errno`.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    pub(super) uses_errno: bool,
+    /// By index in the types section: the types of C functions that are called directly.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    pub(super) plain: RefCell<HashMap<u32, Option<PlainTypes>>>,
 }
 
 /// The signature of a function of this type in compiled code: the table, then the arguments.
@@ -79,9 +95,9 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) number: usize,
     pub(super) at: u32,
     /// `declare` instructions so far.
-    declared: usize,
+    pub(super) declared: usize,
     /// Whether nothing but `declare` came before.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// Memory of the program, and of the machine.
     guest: AliasRegion,
     machine: AliasRegion,
@@ -91,6 +107,21 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) is_ended: bool,
     /// What is compiled now will hardly ever run.
     pub(super) is_cold: bool,
+    /// Checks that several accesses share.
+    pub(super) region: Region,
+    /// The instruction's place: its text offset, or in an inlined function a number from the text's size on.
+    pub(super) place: u32,
+    /// Functions that may be inlined.
+    pub(super) inlinees: &'l Inlinees<'a>,
+    /// The innermost function that is being inlined.
+    pub(super) scope: Option<Scope>,
+    /// How many functions are being inlined into each other.
+    pub(super) levels: usize,
+    /// How many instructions were inlined.
+    pub(super) copied: usize,
+    /// Places of inlined instructions; the first one has this number.
+    first_inlined: u32,
+    inlined: Vec<Inlined>,
 }
 
 /// The function's part of the `l:` segment.
@@ -113,6 +144,9 @@ pub(super) struct Source<'l, 'a> {
     pub(super) function_type: FunctionType,
     /// Where it is entered: at its start, or at this instruction, a loop head, with a frame of the interpreter's.
     pub(super) head: Option<usize>,
+    pub(super) inlinees: &'l Inlinees<'a>,
+    /// Number of the next place of an inlined instruction.
+    pub(super) first_inlined: u32,
 }
 
 /// The signature of a function that is entered at a loop head: the table, and the address of the frame's cells.
@@ -123,13 +157,13 @@ pub(super) fn loop_signature(function_type: FunctionType) -> Signature {
     })
 }
 
-/// Builds a function.
+/// Builds a function; gives the places of inlined instructions.
 pub(super) fn build<'l, 'a>(
     mut b: FunctionBuilder<'l>,
     shared: &'l Shared<'a>,
     source: Source<'l, 'a>,
     config: cranelift_codegen::isa::TargetFrontendConfig,
-) {
+) -> Vec<Inlined> {
     let Source {
         body,
         frame,
@@ -139,6 +173,8 @@ pub(super) fn build<'l, 'a>(
         shape,
         function_type,
         head,
+        inlinees,
+        first_inlined,
     } = source;
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -184,6 +220,14 @@ pub(super) fn build<'l, 'a>(
         functions: HashMap::new(),
         is_ended: false,
         is_cold: false,
+        region: Region::default(),
+        place: body.start,
+        inlinees,
+        scope: None,
+        levels: 0,
+        copied: 0,
+        first_inlined,
+        inlined: Vec::new(),
     };
     lowering.make_blocks();
     match head {
@@ -193,6 +237,7 @@ pub(super) fn build<'l, 'a>(
     lowering.body(head.is_none());
     lowering.b.seal_all_blocks();
     lowering.b.inner.finalize(config);
+    lowering.inlined
 }
 
 /// A field of the machine's that changes.
@@ -211,7 +256,7 @@ fn fixed(machine: AliasRegion) -> MemFlagsData {
 impl Lowering<'_, '_> {
     // ---- instructions in order
 
-    fn make_blocks(&mut self) {
+    pub(super) fn make_blocks(&mut self) {
         for (number, leader) in self.leaders.iter().enumerate() {
             if leader.target && self.depths.before[number] != UNREACHED {
                 self.blocks[number] = Some(self.b.create_block());
@@ -219,7 +264,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn body(&mut self, mut falls_in: bool) {
+    pub(super) fn body(&mut self, mut falls_in: bool) {
         for number in 0..self.body.instructions.len() {
             let (_, instruction) = self.body.instructions[number];
             let depth = self.depths.before[number];
@@ -235,6 +280,7 @@ impl Lowering<'_, '_> {
                 if falls_in {
                     self.stack.settle(&mut self.b);
                     self.b.ins().jump(block, &[]);
+                    self.leave_region(number);
                 }
                 self.b.switch_to_block(block);
                 if !leader.loop_head && !self.shape.is_reached_from_behind(number) {
@@ -244,19 +290,29 @@ impl Lowering<'_, '_> {
                 self.stack.enter_block(depth);
                 self.fresh &= number == 0 && !leader.target;
             }
+            if self.blocks[number].is_some() || number == 0 {
+                self.enter_region(number);
+            }
             self.fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
             self.begin_instruction(number);
-            self.is_ended = !instruction.opcode.flow().falls_through();
-            self.instruction(&instruction);
+            self.step(&instruction);
             falls_in = !self.is_ended;
+            if self.is_ended {
+                self.leave_region(number + 1);
+            }
         }
     }
 
+    /// Compiles an instruction, and notes whether the next one follows in the same block.
+    pub(super) fn step(&mut self, instruction: &Instruction<'_>) {
+        self.is_ended = !instruction.opcode.flow().falls_through();
+        self.instruction(instruction);
+    }
+
     /// What happens before an instruction: fuel and limits.
-    fn begin_instruction(&mut self, number: usize) {
+    pub(super) fn begin_instruction(&mut self, number: usize) {
         let leader = self.leaders[number];
-        (self.number, self.at) = (number, self.body.instructions[number].0);
-        self.b.set_srcloc(SourceLoc::new(self.at));
+        self.stand_at(number);
         if self.shared.options.metered && leader.block {
             self.charge_fuel(blocks::cost(self.body, self.depths, self.leaders, number));
         }
@@ -265,9 +321,24 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// What follows belongs to this instruction.
+    pub(super) fn stand_at(&mut self, number: usize) {
+        (self.number, self.at) = (number, self.body.instructions[number].0);
+        self.place = match &self.scope {
+            None => self.at,
+            Some(scope) => {
+                let (ip, caller) = (self.at, scope.caller());
+                self.inlined.push(Inlined { ip, caller });
+                self.first_inlined + self.inlined.len() as u32 - 1
+            }
+        };
+        self.b.set_srcloc(SourceLoc::new(self.place));
+    }
+
     /// Instead of a jump to a loop's test, the test.
     pub(super) fn copy_test(&mut self, first: usize, branch: usize) {
         self.stack.settle(&mut self.b);
+        self.region.suspend();
         for number in first..=branch {
             self.begin_instruction(number);
             let (_, instruction) = self.body.instructions[number];
@@ -398,6 +469,13 @@ impl Lowering<'_, '_> {
     pub(super) fn guest(&self) -> MemFlagsData {
         MemFlagsData::new()
             .with_notrap()
+            .with_alias_region(Some(self.guest))
+    }
+
+    /// An access to memory of C, which may be refused.
+    pub(super) fn guest_of_c(&self) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_trap_code(Some(REFUSED))
             .with_alias_region(Some(self.guest))
     }
 

@@ -17,10 +17,13 @@ use crate::bulk;
 use crate::fault::Fault;
 use crate::host;
 use crate::host::call::Stopped;
+use crate::interp::foreign::before_host;
 use crate::machine::Exit;
 use crate::memory::{Descriptor, Memory, TABLE_ENGINE_OFFSET};
 
 use super::context::{Answer, CALL_OUTS, CallOut, CallOutFn, Native, State, Stop};
+#[cfg(feature = "ffi")]
+use super::foreign;
 use super::site::Site;
 
 /// The functions that compiled code calls, by [`CallOut`].
@@ -31,11 +34,21 @@ pub(super) const TARGETS: [CallOutFn; CALL_OUTS] = {
     targets[CallOut::MemCompare as usize] = mem_compare;
     targets[CallOut::HeapGrow as usize] = heap_grow;
     targets[CallOut::Poll as usize] = poll;
+    #[cfg(feature = "ffi")]
+    {
+        targets[CallOut::Attend as usize] = foreign::attend;
+        targets[CallOut::Foreign as usize] = foreign::call_import;
+        targets[CallOut::ForeignPointer as usize] = foreign::call_pointer;
+        targets[CallOut::PtrToHost as usize] = foreign::to_host;
+        targets[CallOut::PtrFromHost as usize] = foreign::from_host;
+        targets[CallOut::LoadAbsolute as usize] = foreign::load;
+        targets[CallOut::StoreAbsolute as usize] = foreign::store;
+    }
     targets
 };
 
-const GO_ON: Answer = Answer { stops: 0, value: 0 };
-const STOP: Answer = Answer { stops: 1, value: 0 };
+pub(super) const GO_ON: Answer = Answer { stops: 0, value: 0 };
+pub(super) const STOP: Answer = Answer { stops: 1, value: 0 };
 
 /// The context behind a table.
 ///
@@ -47,7 +60,9 @@ pub(super) unsafe fn native(table: *mut Descriptor) -> *mut Native {
 }
 
 /// The state, memory and fuel of the run.
-unsafe fn parts<'r>(table: *mut Descriptor) -> (&'r mut State, &'r mut Memory, bulk::Fuel<'r>) {
+pub(super) unsafe fn parts<'r>(
+    table: *mut Descriptor,
+) -> (&'r mut State, &'r mut Memory, bulk::Fuel<'r>) {
     // SAFETY: compiled code passes the table of its run; state, memory and fuel are the run's own, and compiled code,
     // the only other user, waits for this call.
     unsafe {
@@ -59,13 +74,13 @@ unsafe fn parts<'r>(table: *mut Descriptor) -> (&'r mut State, &'r mut Memory, b
     }
 }
 
-fn stop(state: &mut State, stop: Stop) -> Answer {
+pub(super) fn stop(state: &mut State, stop: Stop) -> Answer {
     state.stop = Some(stop);
     STOP
 }
 
 /// Stops with a fault of the instruction that called.
-fn stop_at_call(state: &mut State, fault: Box<Fault>) -> Answer {
+pub(super) fn stop_at_call(state: &mut State, fault: Box<Fault>) -> Answer {
     let fault = Stop::Fault {
         fault,
         ip: None,
@@ -94,6 +109,8 @@ unsafe extern "C" fn import(
     };
     // SAFETY: the host is the run's, and nothing else refers to it during the call.
     let host = unsafe { &mut *state.host };
+    // SAFETY: the machine's.
+    unsafe { before_host(state.foreign) };
     // A panic must not unwind compiled frames: it goes on behind them.
     let result = catch_unwind(AssertUnwindSafe(|| {
         host::call::call(host, memory, (number as u32, target), cells)

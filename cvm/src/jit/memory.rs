@@ -120,6 +120,13 @@ impl NativeStack {
         self.base.wrapping_add(self.mapped)
     }
 
+    /// Its addresses, those of the guard included.
+    #[cfg(feature = "ffi")]
+    pub(super) fn range(&self) -> (u64, u64) {
+        let base = self.base as u64;
+        (base, base + self.mapped as u64)
+    }
+
     /// The lowest address that a frame may begin at.
     pub(super) fn limit(&self) -> u64 {
         self.base as u64 + (GUARD + SLACK) as u64

@@ -5,17 +5,31 @@
 //! what is found out beforehand) and links the code into memory ([`memory`]). [`run`] enters it through [`stubs`]; what
 //! the code needs from the machine is in [`machine`], what both share in [`context`].
 
+mod absolute;
 mod access;
 mod arithmetic;
+#[cfg(feature = "ffi")]
+pub(crate) mod callback;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_callback.rs"]
+pub(crate) mod callback;
 mod compile;
 mod context;
 mod control;
+#[cfg(feature = "ffi")]
+mod foreign;
+#[cfg(not(feature = "ffi"))]
+#[path = "no_foreign.rs"]
+mod foreign;
 mod frame;
 mod function;
+mod inline;
 mod libcalls;
 mod machine;
 mod memory;
+mod placement;
 mod plan;
+mod region;
 pub(crate) mod run;
 mod shape;
 mod site;
@@ -28,11 +42,12 @@ mod value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use cvm_spec::image::{FunctionType, Image};
+use cvm_spec::image::Image;
 use thiserror::Error;
 
 use crate::interp::CodeOptions;
 use context::Callee;
+use inline::Inlined;
 use memory::CodeMemory;
 pub(crate) use memory::NativeStack;
 
@@ -72,8 +87,13 @@ pub(crate) struct NativeCode {
     entries: Vec<u32>,
     /// By those numbers.
     callees: Vec<Callee>,
-    /// (code offset behind a call, text offset of its instruction), ascending.
+    /// (code offset behind a call, its place), ascending.
     calls: Vec<(u32, u32)>,
+    /// Places: those of inlined instructions have numbers from the text's size on.
+    inlined: Vec<Inlined>,
+    /// (code offset of a load that the system may refuse, its length), ascending.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    refusable: Vec<(u32, u8)>,
     /// Code offsets of the functions that pass cells, by argument and result count.
     adapters: HashMap<(u16, u16), u32>,
     /// Code offset of the function that is entered at a loop head.
@@ -117,17 +137,39 @@ impl NativeCode {
         self.size
     }
 
-    /// The code that passes cells to functions of a type.
-    fn adapter(&self, function_type: FunctionType) -> *const u8 {
-        let key = (function_type.args, function_type.results);
-        self.memory.at(self.adapters[&key])
+    /// The length of the load at an address, if it is one that the system may refuse.
+    #[cfg(feature = "ffi")]
+    fn refusable(&self, address: u64) -> Option<u8> {
+        let offset = self.memory.offset_of(address)?;
+        let loads = &self.refusable;
+        let found = loads
+            .binary_search_by_key(&offset, |(load, _)| *load)
+            .ok()?;
+        Some(loads[found].1)
     }
 
-    /// Walks the compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is
-    /// in, if that is a call.
+    /// The code that passes cells to a function, and the function's own.
+    fn way_into(&self, function: u32) -> (*const u8, *const u8) {
+        let callee = &self.callees[function as usize + 1];
+        (self.memory.at(callee.adapter), callee.code)
+    }
+
+    /// The compiled frames from the frame of a stub on: for each, the text offset of the instruction that it is in, if
+    /// that is a call.
     #[allow(unsafe_code)]
-    fn frames(&self, mut frame: *const [u64; 2]) -> Vec<Option<u32>> {
+    fn frames(&self, frame: *const [u64; 2]) -> Vec<Option<u32>> {
         let mut found = Vec::new();
+        // SAFETY: the caller has just left this frame, and the native stack still holds it.
+        unsafe { self.walk(frame, &mut |ip| found.push(ip)) };
+        found
+    }
+
+    /// Walks the compiled frames from the frame of a stub on, as a signal handler may do it.
+    ///
+    /// # Safety
+    /// The frame is one of compiled code or of a stub that such code called, or null, and still there.
+    #[allow(unsafe_code)]
+    unsafe fn walk(&self, mut frame: *const [u64; 2], tell: &mut dyn FnMut(Option<u32>)) {
         while !frame.is_null() {
             // SAFETY: every frame of compiled code begins with its caller's frame pointer and its return address, the
             // stub's as well; the outermost, the adapter's, has 0. The native stack still holds them all.
@@ -135,15 +177,25 @@ impl NativeCode {
             let Some(offset) = self.memory.offset_of(return_address) else {
                 break;
             };
+            frame = caller as *const [u64; 2];
+            // SAFETY: as above. What returns to the adapter is the outermost function.
+            if frame.is_null() || unsafe { (*frame)[0] } == 0 {
+                break;
+            }
             let call = self
                 .calls
                 .binary_search_by_key(&offset, |(after, _)| *after);
-            found.push(call.ok().map(|index| self.calls[index].1));
-            frame = caller as *const [u64; 2];
+            let Ok(index) = call else {
+                tell(None);
+                continue;
+            };
+            let mut place = self.calls[index].1;
+            while let Some(number) = (place as usize).checked_sub(self.entries.len()) {
+                tell(Some(self.inlined[number].ip));
+                place = self.inlined[number].caller;
+            }
+            tell(Some(place));
         }
-        // The last frame found is the adapter's.
-        found.pop();
-        found
     }
 }
 

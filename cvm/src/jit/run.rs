@@ -11,9 +11,10 @@ use cvm_spec::arith::{F_NAN, S_NAN};
 use cvm_spec::image::Image;
 use cvm_spec::pointer::OFFSET_MASK;
 
-use crate::fault::Frame;
+use crate::fault::{Fault, Frame};
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
+use crate::interp::foreign::Foreign;
 use crate::interp::handover::Left;
 use crate::interp::run::Ended;
 use crate::locate::{Place, locate};
@@ -41,6 +42,8 @@ pub(super) unsafe fn set_up(
     local_capacity: u64,
     state: *mut State,
 ) {
+    // SAFETY: the state is alive, and what it says of the machine holds.
+    let (attention, addresses) = unsafe { foreign_words((*state).foreign, stack) };
     let context = Native {
         stack_limit: stack.limit(),
         fuel: 0,
@@ -61,13 +64,44 @@ pub(super) unsafe fn set_up(
         nan: F_NAN,
         single_nan: u64::from(S_NAN),
         tags: std::array::from_fn(|tag| (tag as u64) << 61),
+        attention,
+        addresses,
+        leaf: [0; 2],
+        refused: 0,
         state,
     };
     // SAFETY: the engine's words lie behind the table and are large enough.
     unsafe { native(table).write(context) };
 }
 
-/// Runs compiled code to its end.
+/// Where compiled code finds what it needs for calls of C.
+///
+/// # Safety
+/// The machine's, if it has foreign access.
+unsafe fn foreign_words(foreign: *const Foreign, stack: &NativeStack) -> (*const u64, *const u64) {
+    #[cfg(feature = "ffi")]
+    // SAFETY: the caller's promise.
+    if let Some(foreign) = unsafe { foreign.as_ref() } {
+        foreign.set_native_stack(stack.range());
+        let attention = std::ptr::from_ref(foreign.attention());
+        return (attention.cast(), foreign.addresses());
+    }
+    let _ = (foreign, stack);
+    (std::ptr::null(), std::ptr::null())
+}
+
+/// Tells the signal handler which machine's code runs on this thread; gives the former one.
+fn set_running(table: *mut Descriptor) -> *mut Descriptor {
+    #[cfg(feature = "ffi")]
+    return super::callback::set_running(table);
+    #[cfg(not(feature = "ffi"))]
+    table
+}
+
+/// Bytes below the frame of a stub that waits for C which belong to it.
+const STUB: usize = 256;
+
+/// Runs compiled code to its end, on top of the frames that wait for C, if there are any.
 ///
 /// # Safety
 /// The table was set up with [`set_up`] for this stack and a state that is alive; `adapter` and `start` are of `code`
@@ -78,33 +112,66 @@ pub(super) unsafe fn enter(
     code: &NativeCode,
     (adapter, start): (*const u8, *const u8),
     cells: *mut u64,
-    stack: &NativeStack,
+    stack: *const NativeStack,
 ) -> Result<(), Left> {
     // SAFETY: by this function's contract; memory and state are reached through the context's pointers only while
     // compiled code runs, and by nobody else.
     unsafe {
         let native = native(table);
+        let state = (*native).state;
+        let outer = ((*native).entries, (*native).callees, (*state).code);
+        let outer_table = set_running(table);
         (*native).entries = code.entries.as_ptr();
         (*native).callees = code.callees.as_ptr();
-        if stubs::enter(table, adapter, start, cells, stack.top()) == 0 {
-            return Ok(());
-        }
-        let state = &mut *(*native).state;
-        match state.stop.take() {
+        (*state).code = code;
+        let suspended: *mut u8 = (*state).suspended.cast_mut().cast();
+        let top = match suspended.is_null() {
+            true => (*stack).top(),
+            false => suspended.sub(STUB).map_addr(|address| address & !15),
+        };
+        let is_left = stubs::enter(table, adapter, start, cells, top) != 0;
+        let stopped = match is_left {
+            true => (*state).stop.take(),
+            false => None,
+        };
+        let ended = match stopped {
             None => Ok(()),
             Some(Stop::Exit(exit)) => Err(Left::Exit(exit)),
             Some(Stop::Panic(panic)) => Err(Left::Panic(panic)),
+            Some(Stop::Pending) => Err(Left::Pending),
             Some(Stop::Fault {
                 fault,
                 ip,
                 entering,
             }) => {
                 let frames = code.frames((*native).frame);
-                let csp = (*state.memory).csp();
+                let csp = (*(*state).memory).csp();
                 let place = place(image, &frames, ip, entering, csp);
                 Err(Left::Fault { fault, place })
             }
-        }
+        };
+        ((*native).entries, (*native).callees, (*state).code) = outer;
+        (*native).frame = std::ptr::null();
+        set_running(outer_table);
+        ended
+    }
+}
+
+/// Runs a function of the code that runs, for a callback.
+///
+/// # Safety
+/// The table is that of a run of compiled code alone that waits for C; there are cells for arguments and results.
+#[cfg(feature = "ffi")]
+pub(super) unsafe fn enter_function(
+    table: *mut Descriptor,
+    function: u32,
+    cells: *mut u64,
+) -> Result<(), Left> {
+    // SAFETY: the caller's promise; a run of compiled code alone has every function in its code.
+    unsafe {
+        let state = (*native(table)).state;
+        let (image, code, stack) = (&*(*state).image, &*(*state).code, (*state).stack);
+        enter(table, image, code, code.way_into(function), cells, stack)
     }
 }
 
@@ -141,6 +208,37 @@ fn place(
     }
 }
 
+/// Tells the foreign part of a machine, if it has one, that a run begins.
+///
+/// # Safety
+/// The machine's; the table was set up and stays until [`end_foreign`].
+unsafe fn begin_foreign(foreign: *const Foreign, table: *mut Descriptor) {
+    #[cfg(feature = "ffi")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(foreign) = foreign.as_ref() {
+            let memory = (*(*native(table)).state).memory;
+            foreign.begin_run(super::callback::engine(table), memory);
+        }
+    }
+    let _ = (foreign, table);
+}
+
+/// Tells it that the run is over; gives the fault that is only noticed now.
+///
+/// # Safety
+/// As for [`begin_foreign`].
+unsafe fn end_foreign(foreign: *const Foreign, memory: &Memory) -> Option<Box<Fault>> {
+    #[cfg(feature = "ffi")]
+    // SAFETY: the caller's promise.
+    if let Some(foreign) = unsafe { foreign.as_ref() } {
+        let late = foreign.end_run()?;
+        return Some(Box::new(late.into_fault(memory)));
+    }
+    let _ = (foreign, memory);
+    None
+}
+
 /// A run of a function in compiled code alone.
 pub(crate) struct Run<'m> {
     pub(crate) module: &'m Module,
@@ -152,6 +250,7 @@ pub(crate) struct Run<'m> {
     pub(crate) fuel: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
+    pub(crate) foreign: *const Foreign,
 }
 
 impl Run<'_> {
@@ -165,8 +264,14 @@ impl Run<'_> {
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
-        self.host
-            .start(&Watch::new(deadline, self.interrupt.clone()));
+        let watch = Watch::new(deadline, self.interrupt.clone());
+        #[cfg(feature = "ffi")]
+        // SAFETY: the machine's, which outlives the run.
+        let watch = match unsafe { self.foreign.as_ref() } {
+            Some(foreign) => watch.with_errno(foreign.errno()),
+            None => watch,
+        };
+        self.host.start(&watch);
         let results = usize::from(function_type.results);
         let mut cells = args.to_vec();
         cells.resize(args.len().max(results), 0);
@@ -181,16 +286,33 @@ impl Run<'_> {
             deadline,
             interrupt: self.interrupt.unwrap_or_default(),
             stop: None,
+            image,
+            code: std::ptr::null(),
+            stack: self.stack,
+            foreign: self.foreign,
+            suspended: std::ptr::null(),
+            segments: std::ptr::null(),
+            pending: None,
         };
-        let start = self.code.callees[function as usize + 1].code;
-        let way = (self.code.adapter(function_type), start);
+        let way = self.code.way_into(function);
         // SAFETY: the state outlives the call; the adapter is that of the function's type, and the cells are as many
         // as the larger of its counts.
         let (ended, fuel) = unsafe {
             set_up(table, image, self.stack, local_capacity, &raw mut state);
             (*native(table)).fuel = self.fuel.unwrap_or(0);
             let cells = cells.as_mut_ptr();
+            begin_foreign(self.foreign, table);
             let ended = enter(table, image, self.code, way, cells, self.stack);
+            let ended = ended.map_err(|left| match (left, state.pending.take()) {
+                (Left::Pending, Some(Stop::Exit(exit))) => Left::Exit(exit),
+                (Left::Pending, Some(Stop::Panic(panic))) => Left::Panic(panic),
+                (left, _) => left,
+            });
+            let late = end_foreign(self.foreign, &*memory);
+            let ended = match (ended, late) {
+                (Ok(()), Some(fault)) => Err(Left::Exit(Exit::Fault(fault))),
+                (ended, _) => ended,
+            };
             (ended, (*native(table)).fuel)
         };
         let exit = match ended {
@@ -199,6 +321,7 @@ impl Run<'_> {
                 Exit::Returned(cells)
             }
             Err(Left::Exit(exit)) => exit,
+            Err(Left::Pending) => unreachable!("a callback that ends the run says why"),
             Err(Left::Fault { fault, place }) => {
                 Exit::Fault(Box::new(locate(image, *fault, place)))
             }

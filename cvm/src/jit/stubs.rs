@@ -145,3 +145,78 @@ pub(super) unsafe extern "C" fn raise() {
         back = sym back,
     )
 }
+
+/// Integer arguments of a call of C that a stub leaves below its frame pointer, for the report of a crash; eight floats
+/// follow.
+#[cfg(feature = "ffi")]
+pub(super) const INTEGERS_SAVED: usize = 6;
+
+/// Stubs that call C on the host's stack: the C function's arguments come in their registers, and behind its integers
+/// the table and the function's address. One for each number of integers; the second of each pair also keeps floats.
+#[cfg(feature = "ffi")]
+macro_rules! call_c {
+    ($($integers:literal $name:ident $with_floats:ident $($move:literal)* => $table:literal $target:literal;)*) => {
+        $(
+            #[unsafe(naked)]
+            unsafe extern "C" fn $name() {
+                naked_asm!(
+                    "push rbp",
+                    "mov rbp, rsp",
+                    "mov [rbp - 8], rdi",
+                    "mov [rbp - 16], rsi",
+                    "mov [rbp - 24], rdx",
+                    "mov [rbp - 32], rcx",
+                    "mov [rbp - 40], r8",
+                    "mov [rbp - 48], r9",
+                    $($move,)*
+                    concat!("mov [", $table, " + {FRAME}], rbp"),
+                    concat!("mov rsp, [", $table, " + {HOST_SP}]"),
+                    concat!("call ", $target),
+                    "mov rsp, rbp",
+                    "pop rbp",
+                    "ret",
+                    FRAME = const offset::FRAME,
+                    HOST_SP = const offset::HOST_SP,
+                )
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn $with_floats() {
+                naked_asm!(
+                    "movsd [rsp - 64], xmm0",
+                    "movsd [rsp - 72], xmm1",
+                    "movsd [rsp - 80], xmm2",
+                    "movsd [rsp - 88], xmm3",
+                    "movsd [rsp - 96], xmm4",
+                    "movsd [rsp - 104], xmm5",
+                    "movsd [rsp - 112], xmm6",
+                    "movsd [rsp - 120], xmm7",
+                    "jmp {plain}",
+                    plain = sym $name,
+                )
+            }
+        )*
+
+        /// The stub that calls a C function with so many integer arguments and, perhaps, floats.
+        pub(super) fn call_c(integers: usize, floats: bool) -> Option<usize> {
+            Some(match (integers, floats) {
+                $(
+                    ($integers, false) => $name as *const () as usize,
+                    ($integers, true) => $with_floats as *const () as usize,
+                )*
+                _ => return None,
+            })
+        }
+    };
+}
+
+#[cfg(feature = "ffi")]
+call_c! {
+    0 call_c_0 call_c_0f => "rdi" "rsi";
+    1 call_c_1 call_c_1f => "rsi" "rdx";
+    2 call_c_2 call_c_2f => "rdx" "rcx";
+    3 call_c_3 call_c_3f => "rcx" "r8";
+    4 call_c_4 call_c_4f => "r8" "r9";
+    5 call_c_5 call_c_5f "mov r11, [rbp + 16]" => "r9" "r11";
+    6 call_c_6 call_c_6f "mov r10, [rbp + 16]" "mov r11, [rbp + 24]" => "r10" "r11";
+}

@@ -37,8 +37,11 @@ struct Block {
 
 impl Code {
     fn of(source: &str, function: u32) -> Code {
-        let (_, text) =
-            inspect(&image(source), function, CodeOptions::default()).expect("it compiles");
+        Self::with(source, function, CodeOptions::default())
+    }
+
+    fn with(source: &str, function: u32, options: CodeOptions) -> Code {
+        let (_, text) = inspect(&image(source), function, options).expect("it compiles");
         let mut blocks = BTreeMap::new();
         let mut current = String::new();
         for line in text.lines().map(str::trim) {
@@ -344,4 +347,32 @@ fn recursion_without_end_is_the_callers_fault() {
     assert!(fault.omitted.is_some());
     // The machine is as good as new.
     assert!(matches!(machine.run().expect("it runs"), Exit::Fault(_)));
+}
+
+#[cfg(feature = "ffi")]
+#[test]
+fn plain_c_functions_are_called_directly() {
+    let calls = |declaration: &str, options: CodeOptions| {
+        let source = format!(
+            ".foreign \"libx.so\" {declaration} as f\n.func loop (n) -> 1\n.next:\n i_read l:n\n call f\n i_write l:n\n i_read l:n\n jnz .next\n push 0\n ret\n.end\n"
+        );
+        let code = Code::with(&source, 0, options);
+        let lines = code.loop_lines();
+        let count = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
+        (count("call_indirect"), count("store"))
+    };
+    let granted = CodeOptions {
+        granted: true,
+        ..CodeOptions::default()
+    };
+    // One call in the loop, with its arguments in registers: what has to be looked at around it is out of line.
+    assert_eq!(calls("f (i64) -> i64", granted), (1, 0));
+    assert_eq!(calls("f (u8) -> i16", granted), (1, 0));
+    let (direct, cells) = calls("f (const ptr) -> i64", granted);
+    assert!(direct == 1 && cells > 0, "the machine checks the pointer");
+    let checked = CodeOptions {
+        checked: true,
+        ..granted
+    };
+    assert!(calls("f (i64) -> i64", checked).1 > 0);
 }

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use cvm_spec::image::Image;
+
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
@@ -34,6 +36,24 @@ struct Entry {
     code: Arc<NativeCode>,
     adapter: *const u8,
     start: *const u8,
+}
+
+/// The same without a share in the code.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    code: *const NativeCode,
+    adapter: *const u8,
+    start: *const u8,
+}
+
+impl From<&Entry> for Way {
+    fn from(entry: &Entry) -> Way {
+        Way {
+            code: Arc::as_ptr(&entry.code),
+            adapter: entry.adapter,
+            start: entry.start,
+        }
+    }
 }
 
 // SAFETY: the pointers refer to the code, which the entry keeps alive and nobody changes.
@@ -82,11 +102,14 @@ impl Published {
         *lock(&self.done)
     }
 
-    /// The way into what is hot: not yet known, or known and perhaps not to be had.
-    fn find(&self, hot: Hot) -> Option<Option<Entry>> {
+    /// The way into what is hot: not yet known, or known and perhaps not to be had. What is known stays.
+    fn find(&self, hot: Hot) -> Option<Option<Way>> {
         match hot.head {
-            None => self.functions.get(hot.function as usize)?.get().cloned(),
-            Some(_) => lock(&self.loops).get(&hot).cloned(),
+            None => {
+                let known = self.functions.get(hot.function as usize)?.get()?;
+                Some(known.as_ref().map(Way::from))
+            }
+            Some(_) => Some(lock(&self.loops).get(&hot)?.as_ref().map(Way::from)),
         }
     }
 
@@ -164,7 +187,8 @@ impl Published {
                 .as_ref()
                 .and_then(|code| Some(code.memory.at(code.loop_start?)));
             let found = entry(code_start, (LOOP, type_of(hot.function).results));
-            lock(&self.loops).insert(hot, found);
+            // What was found before stays: it may be running.
+            lock(&self.loops).entry(hot).or_insert(found);
         }
         for function in unit.functions {
             let function_type = type_of(function);
@@ -230,63 +254,34 @@ impl Tier {
     /// Runs a hot function, or the rest of one from a hot loop on, in compiled code, if there is any.
     ///
     /// # Safety
+    /// `tier` is the run's, and no reference to it is alive: C that compiled code calls may call back and come here again.
     /// The parts are those of the run that goes on. For a function, `cells` holds its arguments and has room for its
     /// results; for a loop, it is the interpreter's frame, settled.
     pub(crate) unsafe fn enter(
-        &mut self,
+        tier: *mut Tier,
         hot: Hot,
         counter: usize,
         parts: RunParts,
         cells: *mut u64,
     ) -> Entered {
-        if self.tiering.waits && self.published.find(hot).is_none() {
-            self.published.compile(&self.module, hot);
-        }
-        let entry = match self.published.find(hot) {
-            Some(Some(entry)) => entry,
-            Some(None) => {
-                self.counters[counter] = NEVER;
-                return Entered::NotYet;
-            }
-            None => {
-                self.counters[counter] = AGAIN;
-                self.published.ask(&self.module, hot);
-                return Entered::NotYet;
-            }
-        };
-        if self.stack.is_none() {
-            self.stack = native_stack(self.call_stack).ok();
-        }
-        let Some(stack) = &self.stack else {
-            self.counters[counter] = NEVER;
+        let table = parts.table;
+        let fuel = parts.fuel;
+        let polls = parts.polls;
+        // SAFETY: the caller's promise; the reference ends before compiled code runs.
+        let Some((way, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
             return Entered::NotYet;
         };
-        // The next call goes the same way at once.
-        self.counters[counter] = 1;
-        let image = self.module.image();
-        let table = parts.table;
-        if self.state.is_none() {
-            let state = self.state.insert(Box::new(State {
-                memory: parts.memory,
-                host: parts.host,
-                imports: parts.imports,
-                metered: parts.metered,
-                text: image.text.as_slice(),
-                deadline: parts.deadline,
-                interrupt: parts.interrupt,
-                stop: None,
-            }));
-            // SAFETY: memory is the run's, and only looked at.
-            let local_capacity = unsafe { (*parts.memory).local_capacity() };
-            // SAFETY: the table is the run's memory's; the state lives in a box until the next run.
-            unsafe { set_up(table, image, stack, local_capacity, &raw mut **state) };
-        }
-        // SAFETY: the context is set up; the entry's parts belong together, and the caller vouches for the cells.
+        let Way {
+            code,
+            adapter,
+            start,
+        } = way;
+        // SAFETY: the context is set up; the way's parts belong together, and the caller vouches for the cells. Code,
+        // image and stack stay as long as the tier.
         unsafe {
-            (*native(table)).fuel = parts.fuel;
-            (*native(table)).polls = u64::from(parts.polls);
-            let way = (entry.adapter, entry.start);
-            let ended = enter(table, image, &entry.code, way, cells, stack);
+            (*native(table)).fuel = fuel;
+            (*native(table)).polls = u64::from(polls);
+            let ended = enter(table, &*image, &*code, (adapter, start), cells, stack);
             let fuel = (*native(table)).fuel;
             match ended {
                 Ok(()) => Entered::Returned {
@@ -296,5 +291,64 @@ impl Tier {
                 Err(left) => Entered::Left { left, fuel },
             }
         }
+    }
+
+    /// The way into what is hot, with the context set up, if there is one.
+    fn prepare(
+        &mut self,
+        hot: Hot,
+        counter: usize,
+        parts: RunParts,
+    ) -> Option<(Way, *const Image, *const NativeStack)> {
+        if self.tiering.waits && self.published.find(hot).is_none() {
+            self.published.compile(&self.module, hot);
+        }
+        let way = match self.published.find(hot) {
+            Some(Some(way)) => way,
+            Some(None) => {
+                self.counters[counter] = NEVER;
+                return None;
+            }
+            None => {
+                self.counters[counter] = AGAIN;
+                self.published.ask(&self.module, hot);
+                return None;
+            }
+        };
+        if self.stack.is_none() {
+            self.stack = native_stack(self.call_stack).ok();
+        }
+        let Some(stack) = &self.stack else {
+            self.counters[counter] = NEVER;
+            return None;
+        };
+        // The next call goes the same way at once.
+        self.counters[counter] = 1;
+        let image = self.module.image();
+        if self.state.is_none() {
+            let state = self.state.insert(Box::new(State {
+                memory: parts.memory,
+                host: parts.host,
+                imports: parts.imports,
+                metered: parts.metered,
+                text: image.text.as_slice(),
+                deadline: parts.deadline,
+                // SAFETY: the run's, which goes on.
+                interrupt: Arc::clone(unsafe { &*parts.interrupt }),
+                stop: None,
+                image,
+                code: std::ptr::null(),
+                stack,
+                foreign: parts.foreign,
+                suspended: std::ptr::null(),
+                segments: std::ptr::null(),
+                pending: None,
+            }));
+            // SAFETY: memory is the run's, and only looked at.
+            let local_capacity = unsafe { (*parts.memory).local_capacity() };
+            // SAFETY: the table is the run's memory's; the state lives in a box until the next run.
+            unsafe { set_up(parts.table, image, stack, local_capacity, &raw mut **state) };
+        }
+        Some((way, image, stack))
     }
 }

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use cvm_spec::pointer::Tag;
@@ -61,6 +61,27 @@ impl From<Form> for Cell {
 }
 
 impl Cell {
+    /// The value that holds it, unless it is a constant.
+    pub(super) fn value(&self) -> Option<Value> {
+        match self.form {
+            Form::Constant(_) => None,
+            Form::Cell(value) | Form::Truth(value) => Some(value),
+            Form::Float { value, .. } | Form::Single { value, .. } => Some(value),
+        }
+    }
+
+    /// The same in another value of the same type.
+    pub(super) fn held_in(self, value: Value) -> Cell {
+        let form = match self.form {
+            Form::Constant(bits) => Form::Constant(bits),
+            Form::Cell(_) => Form::Cell(value),
+            Form::Truth(_) => Form::Truth(value),
+            Form::Float { lazy, .. } => Form::Float { value, lazy },
+            Form::Single { lazy, .. } => Form::Single { value, lazy },
+        };
+        Cell { form, ..self }
+    }
+
     pub(super) fn new(value: Value) -> Cell {
         Form::Cell(value).into()
     }
@@ -195,6 +216,20 @@ pub(super) fn of_kind(b: &mut Builder<'_>, kind: Kind, operand: Cell, exact: boo
     }
 }
 
+/// In the form that another cell has, which is not a constant.
+pub(super) fn in_form(b: &mut Builder<'_>, form: Form, operand: Cell) -> Value {
+    match (form, operand.form) {
+        (Form::Truth(_), Form::Truth(value)) => value,
+        (Form::Truth(_), _) => {
+            let bits = cell(b, operand);
+            b.ins().ireduce(I8, bits)
+        }
+        (Form::Float { lazy, .. }, _) => float(b, operand, !lazy),
+        (Form::Single { lazy, .. }, _) => single(b, operand, !lazy),
+        (Form::Cell(_) | Form::Constant(_), _) => cell(b, operand),
+    }
+}
+
 /// Something that is zero exactly if the cell is.
 pub(super) fn condition(b: &mut Builder<'_>, operand: Cell) -> Value {
     match operand.form {
@@ -208,6 +243,13 @@ pub(super) fn is_zero(b: &mut Builder<'_>, operand: Cell) -> Value {
     let value = condition(b, operand);
     b.ins()
         .icmp_imm_s(cranelift_codegen::ir::condcodes::IntCC::Equal, value, 0)
+}
+
+/// What the operand stack held at some instruction.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) settled: usize,
+    pub(super) cells: Vec<Cell>,
 }
 
 /// The abstract operand stack.
@@ -224,6 +266,20 @@ pub(super) struct Stack {
 impl Stack {
     pub(super) fn depth(&self) -> usize {
         self.settled + self.cells.len()
+    }
+
+    /// The operands as they are now.
+    pub(super) fn hold(&self) -> Held {
+        Held {
+            settled: self.settled,
+            cells: self.cells.clone(),
+        }
+    }
+
+    /// The operands are again what they were.
+    pub(super) fn restore(&mut self, held: Held) {
+        self.settled = held.settled;
+        self.cells = held.cells;
     }
 
     /// A block begins with this many settled operands.

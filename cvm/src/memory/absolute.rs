@@ -9,12 +9,9 @@
 use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{NULL_PAGE, OFFSET_MASK, Pointer, Tag};
 
-use super::{AccessKind, Memory, Violation};
+use super::{AccessKind, Memory, USER_LIMIT, Violation};
 use crate::fault::Allocation;
 use crate::ffi::{Records, absolute, signal};
-
-/// The first address that no user program has.
-pub(crate) const USER_LIMIT: u64 = 1 << 47;
 
 /// What a memory may do outside its segments.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 //!   bounds are one unsigned compare (`spec/machine.md`, "The check").
 //! - Text has no host memory behind it at all, and data's is never written.
 //! - Absolute addresses have limit 0 in the table. Once they are granted, what the table refuses is looked at again
-//!   ([`absolute`]), so that tagged accesses pay nothing for it.
+//!   (`absolute`), so that tagged accesses pay nothing for it.
 
 #![allow(unsafe_code)]
 
@@ -108,8 +108,11 @@ impl Descriptor {
     }
 }
 
+/// The first absolute address that no user program has.
+pub(crate) const USER_LIMIT: u64 = 1 << 47;
+
 /// Words behind the descriptors that belong to the engine that runs.
-pub(crate) const ENGINE_WORDS: usize = 48;
+pub(crate) const ENGINE_WORDS: usize = 64;
 /// Where they begin, in bytes from the first descriptor.
 pub(crate) const TABLE_ENGINE_OFFSET: usize = offset_of!(Table, engine);
 
@@ -143,6 +146,7 @@ pub struct Memory {
     _bss: Region,
     local: Region,
     heap: Region,
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     absolute: absolute::Absolute,
 }
 
@@ -172,6 +176,7 @@ impl Memory {
         };
         let bss_size = u64::from(image.bss_size);
         let mut bss = Region::committed(bss_size).map_err(error("bss", bss_size))?;
+        bss.prefer_large_pages();
         for extent in &image.bss_init {
             bss.write_at(extent.offset as usize, &extent.bytes);
         }
@@ -294,6 +299,7 @@ impl Memory {
             .filter(|new| *new <= self.heap_largest)?;
         if new != old {
             self.heap.commit(new).ok()?;
+            self.heap.prefer_large_pages();
             self.descriptor_mut(Tag::Heap).resize(new, true, true);
         }
         Some(old / HEAP_PAGE)

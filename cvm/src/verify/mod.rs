@@ -29,7 +29,7 @@ use cvm_spec::image::reader::{Read, ReadError, ReadWarning};
 use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
-use crate::interp::{Code, CodeOptions};
+use crate::interp::{Code, CodeOptions, NATIVE_CODES};
 use crate::jit::tier::Published;
 use crate::jit::{CompileError, NativeCode};
 use body::Body;
@@ -48,8 +48,8 @@ pub struct Module {
     data: Arc<[u8]>,
     warnings: Vec<ReadWarning>,
     code: [OnceLock<Code>; 8],
-    native: [OnceLock<Result<NativeCode, CompileError>>; 4],
-    published: [OnceLock<Arc<Published>>; 4],
+    native: [OnceLock<Result<NativeCode, CompileError>>; NATIVE_CODES],
+    published: [OnceLock<Arc<Published>>; NATIVE_CODES],
 }
 
 impl Module {
@@ -75,21 +75,21 @@ impl Module {
 
     /// Machine code, compiled at first use.
     pub(crate) fn native_code(&self, options: CodeOptions) -> Result<&NativeCode, &CompileError> {
-        self.native[options.index()]
+        self.native[options.native_index()]
             .get_or_init(|| NativeCode::compile(&self.image, options))
             .as_ref()
     }
 
     /// What was compiled of it for runs that begin in the interpreter.
     pub(crate) fn published(&self, options: CodeOptions) -> Arc<Published> {
-        let published = self.published[options.index()]
+        let published = self.published[options.native_index()]
             .get_or_init(|| Arc::new(Published::new(self.image.functions.len(), options)));
         Arc::clone(published)
     }
 
     /// Machine code, if it was compiled.
     pub(crate) fn compiled(&self, options: CodeOptions) -> Option<&NativeCode> {
-        self.native[options.index()].get()?.as_ref().ok()
+        self.native[options.native_index()].get()?.as_ref().ok()
     }
 
     /// Name of a function: its symbol, else `function N`.
@@ -180,7 +180,7 @@ fn verify_read(read: Read) -> Result<Module, ModuleError> {
         data,
         warnings,
         code: [const { OnceLock::new() }; 8],
-        native: [const { OnceLock::new() }; 4],
-        published: [const { OnceLock::new() }; 4],
+        native: [const { OnceLock::new() }; NATIVE_CODES],
+        published: [const { OnceLock::new() }; NATIVE_CODES],
     })
 }

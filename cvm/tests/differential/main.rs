@@ -1,128 +1,125 @@
 //! Random programs run on every engine and on a second, plain implementation; everything observable must agree.
 //!
-//! `CVM_DIFFERENTIAL_PROGRAMS` sets how many (2,000 by default), `CVM_DIFFERENTIAL_SEED` the first seed, which a
-//! failure prints.
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `CVM_DIFFERENTIAL_PROGRAMS` | how many programs | 2,000 |
+//! | `CVM_DIFFERENTIAL_SEED` | the first seed; a failure prints its own | 1 |
+//! | `CVM_DIFFERENTIAL_THREADS` | how many at a time | as many as the machine has processors |
+//! | `CVM_DIFFERENTIAL_WAYS` | `all`: every engine with fuel, with a time limit and with neither; `some`: as the seed chooses | `some` |
+//! | `CVM_DIFFERENTIAL_SMALLER` | `no`: a program that fails is shown as it is | `yes` |
+//!
+//! A program that fails is made as small as it can be, printed, and named with its seed:
+//! `CVM_DIFFERENTIAL_SEED=n CVM_DIFFERENTIAL_PROGRAMS=1` runs it again.
 
-mod generate;
-mod reference;
+mod programs;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
-use cvm::host::Host;
-use cvm::machine::{Engine, Exit, Limits, Machine, Tiering};
-use cvm::verify::verify;
-use cvm_spec::fault::FaultCode;
-use cvm_spec::pointer::{Pointer, Tag};
-
-use generate::Random;
-use reference::{Outcome, Reference};
-
-const FUEL: u64 = 20_000;
+use programs::compare::{Failure, Seen, Ways, compare};
+use programs::generate;
+use programs::random::Random;
 
 fn setting(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
-        Ok(value) => value.parse().expect("a number"),
+        Ok(value) => value.replace('_', "").parse().expect("a number"),
         Err(_) => default,
     }
 }
 
-/// An engine's exit in the oracle's terms.
-fn outcome(exit: Exit) -> Outcome {
-    match exit {
-        Exit::Returned(results) => Outcome::Returned(results),
-        Exit::Exited(_) | Exit::BrokenPipe | Exit::OutputFailed(_) => Outcome::Halted,
-        Exit::Fault(fault) => Outcome::Fault {
-            code: fault.code,
-            ip: fault.registers.ip,
-            osp: fault.registers.osp,
-            csp: fault.registers.csp,
-            fp: fault.registers.fp,
-            access: fault.access.map(|access| (access.pointer.0, access.width)),
-            backtrace: fault.backtrace.iter().map(|f| (f.function, f.ip)).collect(),
-        },
-    }
-}
-
-/// Keeps of a backtrace what a report shows.
-fn shorten(mut outcome: Outcome) -> Outcome {
-    if let Outcome::Fault { backtrace, .. } = &mut outcome {
-        backtrace.truncate(40);
-    }
-    outcome
+/// What came of many programs.
+#[derive(Default)]
+struct Tally {
+    ended: u64,
+    /// By code.
+    faulted: BTreeMap<&'static str, u64>,
+    failure: Option<String>,
 }
 
 #[test]
 fn the_engines_agree_with_the_reference() {
-    let programs = setting("CVM_DIFFERENTIAL_PROGRAMS", 2_000);
+    let count = setting("CVM_DIFFERENTIAL_PROGRAMS", 2_000);
     let first = setting("CVM_DIFFERENTIAL_SEED", 1);
-    let (mut returned, mut faulted) = (0, 0);
-    for seed in first..first + programs {
-        let image = generate::program(&mut Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
-        let mut reference = Reference::new(&image, FUEL, 1 << 20);
-        let entry = image.functions.len() - 1;
-        let expected = shorten(reference.run(entry));
-        let module = verify(image.clone()).unwrap_or_else(|error| {
-            panic!("seed {seed}: the generator's program is rejected: {error}")
-        });
-        let module = Arc::new(module);
-        let limits = Limits {
-            max_heap: 1 << 20,
-            ..Limits::default()
-        };
-        // Code is translated differently when it counts fuel and when it looks at the clock.
-        let mut ways = vec![Limits {
-            fuel: Some(FUEL),
-            ..limits
-        }];
-        let ran_dry = matches!(
-            expected,
-            Outcome::Fault {
-                code: FaultCode::OutOfFuel,
-                ..
-            }
-        );
-        if !ran_dry {
-            let timeout = Some(Duration::from_secs(60));
-            ways.extend([limits, Limits { timeout, ..limits }]);
-        }
-        let engines = [Engine::Interpreter, Engine::Jit, Engine::Auto].into_iter();
-        let engines = engines.filter(|engine| engine.is_available());
-        for (engine, limits) in
-            engines.flat_map(|engine| ways.iter().map(move |way| (engine, *way)))
-        {
-            let what = format!(
-                "seed {seed}, {engine:?}, fuel {:?}, timeout {:?}",
-                limits.fuel, limits.timeout
-            );
-            let mut machine = Machine::new(Arc::clone(&module), Host::new(), limits)
-                .unwrap_or_else(|error| panic!("{what}: {error}"));
-            machine.set_engine(engine);
-            // Some programs change engines at once, some later.
-            machine.set_tiering(Tiering {
-                threshold: 1 + (seed % 4) as u32,
-                waits: true,
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = setting("CVM_DIFFERENTIAL_THREADS", processors as u64);
+    let ways = match std::env::var("CVM_DIFFERENTIAL_WAYS").as_deref() {
+        Ok("all") => Ways::All,
+        Ok("some") | Err(_) => Ways::Some,
+        Ok(other) => panic!("CVM_DIFFERENTIAL_WAYS is `{other}`, neither `all` nor `some`"),
+    };
+    let start = Instant::now();
+    let next = AtomicU64::new(first);
+    let is_over = AtomicBool::new(false);
+    let tally = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        return;
+                    }
+                    let seen = one(seed, ways);
+                    let mut tally = tally.lock().expect("no thread panics with it");
+                    match seen {
+                        Ok(Seen::Ended) => tally.ended += 1,
+                        Ok(Seen::Faulted(code)) => {
+                            *tally.faulted.entry(code.code()).or_default() += 1;
+                        }
+                        Err(text) => {
+                            is_over.store(true, Ordering::Relaxed);
+                            tally.failure.get_or_insert(text);
+                        }
+                    }
+                    let done = tally.ended + tally.faulted.values().sum::<u64>();
+                    if done % 10_000 == 0 {
+                        let rate = done as f64 / start.elapsed().as_secs_f64();
+                        println!("{done} programs, {rate:.0} a second");
+                    }
+                }
             });
-            let found = shorten(outcome(machine.run().expect("it has an entry")));
-            assert_eq!(found, expected, "{what}: how the run ended");
-            if limits.fuel.is_some() {
-                let used = Some(FUEL - reference.fuel);
-                assert_eq!(machine.fuel_used(), used, "{what}: fuel");
-            }
-            let memory = machine.memory();
-            let bss = memory.read(Pointer::new(Tag::Bss, 0).0, reference.bss.len() as u64);
-            assert!(bss == Ok(&reference.bss), "{what}: bss differs");
-            let size = reference.heap.len() as u64;
-            assert_eq!(memory.segment_size(Tag::Heap), size, "{what}: heap size");
-            let heap = memory.read(Pointer::new(Tag::Heap, 0).0, size);
-            assert!(heap == Ok(&reference.heap), "{what}: heap differs");
         }
-        match expected {
-            Outcome::Returned(_) | Outcome::Halted => returned += 1,
-            Outcome::Fault { .. } => faulted += 1,
+    });
+    let tally = tally.into_inner().expect("no thread panics with it");
+    let faulted: u64 = tally.faulted.values().sum();
+    println!(
+        "{} programs from seed {first} in {:.0?}: {} ended, {faulted} faulted: {:?}",
+        tally.ended + faulted,
+        start.elapsed(),
+        tally.ended,
+        tally.faulted
+    );
+    if let Some(failure) = tally.failure {
+        panic!("{failure}");
+    }
+    // A generator whose programs all end the same way would test little.
+    if count >= 1_000 {
+        assert!(tally.ended * 5 > count && faulted * 5 > count);
+    }
+}
+
+/// Compares the program of a seed; if it fails, its smallest form.
+fn one(seed: u64, ways: Ways) -> Result<Seen, String> {
+    let program = generate::program(&mut Random::new(seed));
+    match compare(&program, seed, ways) {
+        Ok(seen) => Ok(seen),
+        Err(Failure::Rejected(text)) => {
+            let listing = programs::listing(&program);
+            Err(format!(
+                "seed {seed}: the verifier rejects the program: {text}\n{listing}"
+            ))
+        }
+        Err(Failure::Different(text)) => {
+            println!("seed {seed}: {text}");
+            if std::env::var("CVM_DIFFERENTIAL_SMALLER").as_deref() == Ok("no") {
+                let listing = programs::listing(&program);
+                return Err(format!("seed {seed}: {text}\n{listing}"));
+            }
+            let (smaller, text) = programs::reduce(program, seed, ways);
+            let listing = programs::listing(&smaller);
+            Err(format!("seed {seed}, made smaller: {text}\n{listing}"))
         }
     }
-    println!("{programs} programs from seed {first}: {returned} returned, {faulted} faulted");
-    // A generator whose programs all end the same way would test little.
-    assert!(returned * 20 > programs && faulted * 20 > programs);
 }

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
             inputs: &inputs,
             seed,
         };
-        failed |= !run.iterations(first, iterations);
+        failed |= !run.iterations(first, iterations.div_ceil(target.share));
     }
     match failed {
         true => ExitCode::FAILURE,

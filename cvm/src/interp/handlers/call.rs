@@ -222,9 +222,7 @@ unsafe fn import(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
         let index = (*ip).c;
         let target = *(*ctx).imports.add(index as usize);
         let cells = std::slice::from_raw_parts_mut(fp.add((*ip).a as usize), target.cells());
-        if !(*ctx).foreign.is_null() {
-            crate::interp::foreign::before_host(ctx);
-        }
+        crate::interp::foreign::before_host((*ctx).foreign);
         let (host, memory) = (&mut *(*ctx).host, &mut *(*ctx).memory);
         let result = host::call::call(host, memory, (index, target), cells);
         // A host function may take long: look at the clock at the next poll.

@@ -2,9 +2,10 @@
 
 use super::call::pop_frame;
 use super::{handlers, slot};
-use crate::interp::context::{Context, Stop};
-use crate::interp::handover::{Entered, Hot, RunParts};
+use crate::interp::context::{Context, Site, Stop};
+use crate::interp::handover::{Entered, Hot, Left, RunParts};
 use crate::interp::op::{Op, Slots, goto, stop};
+use crate::jit::tier::Tier;
 use crate::memory::Descriptor;
 
 /// How the interpreter goes on.
@@ -81,17 +82,34 @@ unsafe fn enter(
             imports: (*ctx).imports,
             metered: (*ctx).metered,
             deadline: (*ctx).deadline,
-            interrupt: (*ctx).interrupt.clone(),
+            interrupt: &raw const (*ctx).interrupt,
             fuel: (*ctx).fuel,
             polls: (*ctx).polls,
+            foreign: (*ctx).foreign,
         };
         let cells: *mut u64 = &raw mut slot!(fp, 0);
-        match (*(*ctx).tier).enter(hot, (*ip).c as usize, parts, cells) {
+        // Callbacks of C that compiled code calls run above this frame.
+        let outer = (*ctx).site;
+        (*ctx).site = Site {
+            ip: std::ptr::null(),
+            fp,
+            top: fp.add((*(*ctx).callees.add(function as usize)).cells as usize),
+        };
+        let entered = Tier::enter((*ctx).tier, hot, (*ip).c as usize, parts, cells);
+        (*ctx).site = outer;
+        match entered {
             Entered::NotYet => Next::Here,
             Entered::Returned { fuel, polls } => {
                 (*ctx).fuel = fuel;
                 (*ctx).polls = polls;
                 Next::Return
+            }
+            Entered::Left {
+                left: Left::Pending,
+                fuel,
+            } => {
+                (*ctx).fuel = fuel;
+                Next::Stop
             }
             Entered::Left { left, fuel } => {
                 (*ctx).fuel = fuel;
