@@ -57,6 +57,7 @@ compile_error!(
     "the feature `ffi` needs Linux on x86-64; build cvm without it: --no-default-features --features cli"
 );
 
+pub mod compiled;
 pub mod fault;
 #[cfg(feature = "ffi")]
 pub mod ffi;

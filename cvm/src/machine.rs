@@ -9,6 +9,7 @@ use cvm_spec::fault::FaultCode;
 use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
+use crate::compiled::CompiledUnit;
 use crate::fault::Fault;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
@@ -16,7 +17,7 @@ use crate::interp::CodeOptions;
 use crate::interp::foreign::Foreign;
 use crate::interp::run::{Ended, Run, Stacks};
 use crate::jit::tier::Tier;
-use crate::jit::{self, NativeStack};
+use crate::jit::{self, CompileError, NativeCode, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::symbols::Symbols;
 use crate::verify::Module;
@@ -383,6 +384,7 @@ impl Machine {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
         let ended = match self.engine {
+            Engine::Jit if self.is_too_large() => self.interpret(function, args, true),
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
             Engine::Interpreter => self.interpret(function, args, false),
@@ -412,6 +414,12 @@ impl Machine {
             granted: self.memory.grants_absolute(),
             checked: self.is_checked(),
         }
+    }
+
+    /// Whether a function is beyond the compiler's limits. Then what can be compiled is, when it is hot.
+    fn is_too_large(&self) -> bool {
+        let code = self.module.native_code(self.code_options());
+        code.is_err_and(CompileError::is_too_large)
     }
 
     /// Whether allocations of C memory are recorded.
@@ -517,7 +525,7 @@ impl Machine {
 
     /// What the compiler made for this machine's runs, if it was used.
     pub fn compilation(&self) -> Option<Compilation> {
-        if self.engine == Engine::Auto {
+        if self.engine == Engine::Auto || self.engine == Engine::Jit && self.is_too_large() {
             return Some(self.module.published(self.code_options()).compilation());
         }
         let code = self.module.compiled(self.code_options())?;
@@ -526,6 +534,14 @@ impl Machine {
             bytes: code.size(),
             time: code.time(),
         })
+    }
+
+    /// The same, unit by unit, and what could not be compiled.
+    pub fn compiled_units(&self) -> Vec<CompiledUnit> {
+        let whole = self.module.compiled(self.code_options());
+        let whole = whole.filter(|_| self.engine == Engine::Jit);
+        let hot = self.module.published(self.code_options()).units();
+        whole.map(NativeCode::unit).into_iter().chain(hot).collect()
     }
 
     /// Adds fuel, if a limit was set.

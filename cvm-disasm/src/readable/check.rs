@@ -4,7 +4,7 @@
 //! the printers need not think about it.
 
 use cvm_spec::codec::{Operand, decode};
-use cvm_spec::image::{Image, ImportKind, Type};
+use cvm_spec::image::{Image, Type};
 use cvm_spec::isa::{Opcode, OperandKind};
 use cvm_spec::pointer::Tag;
 

@@ -48,6 +48,9 @@ Examples:
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
 
+CVM_LOG=compile in the environment writes a line for everything that was compiled to \
+standard error, when the run ends.
+
 Sizes are bytes, with K, M or G for powers of 1024. A program sees no files, no \
 environment and no C functions unless a flag allows it.
 

@@ -10,6 +10,7 @@ mod foreign;
 mod info;
 mod input;
 mod ldd;
+mod log;
 mod manual;
 mod output;
 mod run;

@@ -19,6 +19,7 @@ use super::arguments::{Engine, Format, Run};
 use super::console::{Console, output_failed};
 use super::foreign;
 use super::input::{Input, Program};
+use super::log::Log;
 use super::output::Output;
 use super::values;
 
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
             .hint("leave --engine out, or use `--engine interp`")
             .into());
     }
+    let log = Log::wanted()?;
     let Some((path, program_args)) = arguments.program.split_first() else {
         return Err(Problem::new("usage", "which program? `cvm run PROGRAM`").into());
     };
@@ -67,6 +69,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     };
     let elapsed = start.elapsed();
     let status = finish(&exit, arguments, &program, &output, console)?;
+    log.write(&machine, start, console);
     if arguments.stats {
         print_stats(&mut machine, elapsed, status, console);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cvm_spec::image::Image;
 use thiserror::Error;
 
+use crate::compiled::CompiledUnit;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
 use crate::interp::CodeOptions;
@@ -23,6 +24,13 @@ pub(crate) const IS_PRESENT: bool = false;
 #[derive(Debug, Error)]
 #[error("this build has no compiler for this computer")]
 pub(crate) struct CompileError;
+
+impl CompileError {
+    /// Nothing is.
+    pub(crate) fn is_too_large(&self) -> bool {
+        false
+    }
+}
 
 /// Machine code, which cannot exist.
 #[derive(Debug)]
@@ -41,6 +49,11 @@ impl NativeCode {
 
     /// How long compilation took.
     pub(crate) fn time(&self) -> Duration {
+        match self.0 {}
+    }
+
+    /// What was compiled.
+    pub(crate) fn unit(&self) -> CompiledUnit {
         match self.0 {}
     }
 
@@ -171,6 +184,11 @@ pub(crate) mod tier {
         /// Nothing is ever in it.
         pub(crate) fn new(_: usize, _: CodeOptions) -> Published {
             Published
+        }
+
+        /// Nothing.
+        pub(crate) fn units(&self) -> Vec<CompiledUnit> {
+            Vec::new()
         }
 
         /// Nothing.

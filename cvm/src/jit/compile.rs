@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::catch_unwind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -34,7 +34,7 @@ use super::memory::CodeMemory;
 use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
-use super::{CompileError, NativeCode, libcalls};
+use super::{CompileError, NativeCode, libcalls, size};
 
 /// In place of an argument count: the adapter of a loop entry.
 pub(super) const LOOP: u16 = u16::MAX;
@@ -109,6 +109,9 @@ fn try_unit(
     unit: &Unit,
     hints: &Hints,
 ) -> Result<NativeCode, CompileError> {
+    for number in &unit.functions {
+        size::check_text(image, *number)?;
+    }
     let mut compiler = Compiler::new(image, options, hints.clone())?;
     compiler.find_inlinees(&unit.functions);
     for number in &unit.functions {
@@ -171,7 +174,7 @@ pub(super) fn inspect(
     options: CodeOptions,
 ) -> Result<(String, String), CompileError> {
     let mut compiler = Compiler::new(image, options, find_hints(image))?;
-    compiler.build(function, None);
+    compiler.build(function, None)?;
     let before = compiler.context.func.display().to_string();
     let mut control = ControlPlane::default();
     compiler
@@ -308,9 +311,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
-    fn build(&mut self, number: u32, head: Option<usize>) {
+    fn build(&mut self, number: u32, head: Option<usize>) -> Result<(), CompileError> {
         let image = self.shared.image;
         let function_type = self.loaded.load(image, number);
+        size::check(number, &self.loaded)?;
         let plan = self.loaded.plan(image, number, &mut self.hints);
         let signature = match head {
             None => function::signature(function_type),
@@ -333,10 +337,11 @@ impl<'a> Compiler<'a> {
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         let inlined = function::build(builder, &self.shared, source, self.isa.frontend_config());
         self.assembly.inlined.extend(inlined);
+        Ok(())
     }
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
-        self.build(number, None);
+        self.build(number, None)?;
         let start = self.emit(number)?;
         self.assembly.starts.insert(number, start);
         Ok(())
@@ -344,7 +349,7 @@ impl<'a> Compiler<'a> {
 
     /// A function that is entered at a loop head, and what passes the frame's cells to it.
     fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
-        self.build(number, Some(head));
+        self.build(number, Some(head))?;
         let start = self.emit(number)?;
         self.assembly.loop_start = Some(start);
         let function_type = self.function_type(number);
@@ -539,6 +544,7 @@ impl<'a> Compiler<'a> {
             loop_start,
             functions: starts.len(),
             size: bytes.len(),
+            started: Instant::now(),
             time: Duration::ZERO,
         })
     }

@@ -33,6 +33,7 @@ mod region;
 pub(crate) mod run;
 mod shape;
 mod site;
+mod size;
 mod stubs;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use std::time::{Duration, Instant};
 use cvm_spec::image::Image;
 use thiserror::Error;
 
+use crate::compiled::CompiledUnit;
 use crate::interp::CodeOptions;
 use context::Callee;
 use inline::Inlined;
@@ -71,12 +73,27 @@ pub(crate) enum CompileError {
         /// Why.
         message: String,
     },
+    /// A function that would take too long.
+    #[error("function {function} stays in the interpreter: {message}")]
+    TooLarge {
+        /// Index of the function.
+        function: u32,
+        /// Why.
+        message: String,
+    },
     /// A bug in the compiler.
     #[error("the compiler failed; this is a bug in it")]
     Panic,
     /// The host has no memory for the code.
     #[error("cannot get memory for code: {0}")]
     Memory(std::io::Error),
+}
+
+impl CompileError {
+    /// Whether the program can run all the same, with what is too large in the interpreter.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, CompileError::TooLarge { .. })
+    }
 }
 
 /// A module's machine code. It never changes once it is made, so machines on several threads share it.
@@ -102,7 +119,8 @@ pub(crate) struct NativeCode {
     functions: usize,
     /// Bytes of code.
     size: usize,
-    /// How long it took to make.
+    /// When it was begun, and how long it took.
+    started: Instant,
     time: Duration,
 }
 
@@ -116,10 +134,23 @@ unsafe impl Sync for NativeCode {}
 impl NativeCode {
     /// Compiles a verified image.
     pub(crate) fn compile(image: &Image, options: CodeOptions) -> Result<NativeCode, CompileError> {
-        let start = Instant::now();
+        let started = Instant::now();
         let mut code = compile::compile(image, options)?;
-        code.time = start.elapsed();
+        (code.started, code.time) = (started, started.elapsed());
         Ok(code)
+    }
+
+    /// What was compiled, as a log shows it.
+    pub(crate) fn unit(&self) -> CompiledUnit {
+        CompiledUnit {
+            function: None,
+            loop_head: None,
+            functions: self.functions,
+            bytes: self.size,
+            started: self.started,
+            time: self.time,
+            failure: None,
+        }
     }
 
     /// How many functions were compiled.

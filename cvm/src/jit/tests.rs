@@ -334,6 +334,50 @@ fn ten_thousand_frames_of_64_cells_fit() {
     assert_eq!(machine.run().expect("it runs"), Exit::Returned(vec![sum]));
 }
 
+/// A function that is beyond what the compiler takes, with results that depend on all of it, and one that is not.
+fn huge(statement: &str, count: usize) -> String {
+    let statements = statement.repeat(count);
+    format!(
+        ".bss\nx: .reserve 64\n.text\n.func huge (p) -> 1\n declare sum\n{statements} i_read l:sum\n ret\n.end\n.func \
+         small (n) -> 1\n declare i\n.next:\n i_read l:i\n push 1\n i_add\n i_write l:i\n i_read l:i\n i_read l:n\n \
+         i_lt\n jnz .next\n i_read l:i\n ret\n.end\n.func main () -> 1\n push b:x\n call huge\n push 10000\n call \
+         small\n i_add\n ret\n.end\n.entry main\n"
+    )
+}
+
+#[test]
+fn a_function_that_is_too_large_stays_in_the_interpreter() {
+    let one_more = " i_read l:sum\n push 1\n i_add\n i_write l:sum\n";
+    let from_memory =
+        " i_read l:p\n push 8\n q_read\n i_read l:sum\n i_add\n push 2\n i_add\n i_write l:sum\n";
+    // By its text, and by its accesses.
+    for (statement, count, sum) in [(one_more, 12_000, 12_000), (from_memory, 4_100, 8_200)] {
+        let source = huge(statement, count);
+        for engine in [Engine::Jit, Engine::Auto, Engine::Interpreter] {
+            let mut machine = machine(&source, engine, Limits::default());
+            machine.set_tiering(Tiering {
+                threshold: 1,
+                waits: true,
+            });
+            let exit = machine.run().expect("it runs");
+            assert_eq!(exit, Exit::Returned(vec![sum + 10_000]), "{engine:?}");
+            if engine == Engine::Interpreter {
+                continue;
+            }
+            let units = machine.compiled_units();
+            let (left, made): (Vec<_>, Vec<_>) = units.iter().partition(|u| u.failure.is_some());
+            assert!(
+                left.iter().any(|unit| unit.function == Some(0)),
+                "{units:?}"
+            );
+            assert!(
+                made.iter().any(|unit| unit.function == Some(1)),
+                "{units:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn recursion_without_end_is_the_callers_fault() {
     let source =

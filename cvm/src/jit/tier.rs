@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use cvm_spec::image::Image;
 
+use crate::compiled::CompiledUnit;
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
@@ -71,6 +72,8 @@ pub(crate) struct Published {
     queue: Mutex<Queue>,
     hints: OnceLock<Hints>,
     done: Mutex<Compilation>,
+    /// In the order in which they were done.
+    units: Mutex<Vec<CompiledUnit>>,
 }
 
 #[derive(Debug, Default)]
@@ -94,12 +97,18 @@ impl Published {
             queue: Mutex::default(),
             hints: OnceLock::new(),
             done: Mutex::default(),
+            units: Mutex::default(),
         }
     }
 
     /// What was compiled so far.
     pub(crate) fn compilation(&self) -> Compilation {
         *lock(&self.done)
+    }
+
+    /// What was compiled so far, and what could not be.
+    pub(crate) fn units(&self) -> Vec<CompiledUnit> {
+        lock(&self.units).clone()
     }
 
     /// The way into what is hot: not yet known, or known and perhaps not to be had. What is known stays.
@@ -162,8 +171,17 @@ impl Published {
             head: head.map(|head| (hot.function, head)),
         };
         let start = Instant::now();
-        let code = compile::compile_unit(image, self.options, &unit, hints).ok();
-        let code = code.map(Arc::new);
+        let code = compile::compile_unit(image, self.options, &unit, hints);
+        lock(&self.units).push(CompiledUnit {
+            function: Some(hot.function),
+            loop_head: hot.head,
+            functions: unit.functions.len(),
+            bytes: code.as_ref().map_or(0, NativeCode::size),
+            started: start,
+            time: start.elapsed(),
+            failure: code.as_ref().err().map(ToString::to_string),
+        });
+        let code = code.ok().map(Arc::new);
         if let Some(code) = &code {
             let mut done = lock(&self.done);
             done.functions += code.functions();

@@ -1,6 +1,6 @@
 //! Commands and flags, and what they say when they are used wrongly.
 
-use super::support::Bench;
+use super::support::{Bench, outcome};
 
 const HELLO: &str = "\
 .entry main
@@ -317,6 +317,44 @@ fn completions_and_manual_pages_are_made() {
     bench.cvm("man --dir .").exits(0);
     assert!(bench.path().join("cvm.1").exists() && bench.path().join("cvm-run.1").exists());
     bench.cvm("man --dir nowhere").exits(74);
+}
+
+/// A loop that is hot.
+const LOOP: &str = ".func main ()\n declare i\n.next:\n i_read l:i\n push 1\n i_add\n i_write l:i\n i_read l:i\n push \
+                    3000000\n i_lt\n jnz .next\n ret\n.end\n.entry main\n";
+
+#[test]
+fn a_log_tells_what_was_compiled() {
+    let bench = Bench::with("loop.cvma", LOOP);
+    let logged = |value: &str, line: &str| {
+        let mut command = bench.command(line);
+        outcome(command.env("CVM_LOG", value))
+    };
+    logged("off", "run --engine jit loop.cvma")
+        .exits(0)
+        .silently();
+    logged("compile", "run --engine interp loop.cvma")
+        .exits(0)
+        .silently();
+    logged("everything", "run loop.cvma")
+        .exits(64)
+        .says("CVM_LOG is `everything`")
+        .says("`compile` or `off`");
+    if !cfg!(all(feature = "jit", target_arch = "x86_64")) {
+        return;
+    }
+    logged("compile", "run --engine jit loop.cvma")
+        .exits(0)
+        .says("compiled: the program at ")
+        .says("1 function to ");
+    logged("compile", "run --engine auto loop.cvma")
+        .exits(0)
+        .says("compiled: the loop in main at loop.cvma:4 at ");
+    let json = logged("compile", "run --engine jit --fault-format json loop.cvma").json();
+    assert_eq!(
+        (&json["type"], &json["functions"]),
+        (&"compiled".into(), &1.into())
+    );
 }
 
 #[test]

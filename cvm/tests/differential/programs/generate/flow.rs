@@ -151,7 +151,7 @@ impl Body<'_, '_> {
         // Without a start, the counter goes on where an earlier loop left it.
         if !self.random.one_in(8) {
             // A test of the low half does not see the high one.
-            let is_narrow = test.mnemonic().starts_with("d_") && self.random.one_in(4);
+            let is_narrow = test.mnemonic().starts_with("d_") && self.random.one_in(2);
             let high = if is_narrow { 5 << 32 } else { 0 };
             self.plain(shortest_push(first | high), first | high);
             self.plain(Opcode::IWriteA, counter);

@@ -295,6 +295,7 @@ impl<'a> Reference<'a> {
         };
         Fault {
             code: stopped.code,
+            initialiser: None,
             opcode: Some(instruction.opcode),
             registers: Registers {
                 ip: innermost.ip,
