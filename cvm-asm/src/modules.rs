@@ -137,10 +137,13 @@ impl SearchPath {
         }
     }
 
-    /// Adds a directory.
+    /// Adds a directory, unless it is there already.
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> SearchPath {
-        self.directories.push(directory.into());
+        let directory = directory.into();
+        if !self.directories.contains(&directory) {
+            self.directories.push(directory);
+        }
         self
     }
 

@@ -87,6 +87,7 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "link",
         input: Input::Pair,
+        share: 1,
         run: targets::link,
     },
     Target {

@@ -17,6 +17,7 @@ use cvm_tests::assembly::{Detail, Program};
 use cvm_tests::case::{Case, ExpectedEnd};
 use cvm_tests::discover;
 use cvm_tests::engine::{Engine, run};
+use cvm_tests::linking;
 
 /// Faults that no case file can raise, and the Rust test that does.
 const TESTED_IN_RUST: &[(FaultCode, &str)] = &[
@@ -126,7 +127,14 @@ fn every_fault_of_every_instruction_has_a_case() {
         if !case.runs.iter().any(|run| is_fault(&run.end)) {
             continue;
         }
-        let Some(Ok(module)) = image.clone().map(verify) else {
+        let Some(image) = image else {
+            continue;
+        };
+        let linked = match linking::is_linked(case, image) {
+            true => linking::link(case, image).expect("the case's modules fit"),
+            false => Some(image.clone()),
+        };
+        let Some(Ok(module)) = linked.map(verify) else {
             continue;
         };
         let module = Arc::new(module);

@@ -62,6 +62,8 @@ Examples:
   cvm verify prog.cvm
   cvm verify --quiet *.cvm       only say what is wrong
 
+A program is checked together with the modules that it imports, a module alone.
+
 Exit status: 0 if every file is sound, else that of the first one that is not: 1 errors in \
 assembly source, 65 not an image, 66 missing, 132 rejected.";
 

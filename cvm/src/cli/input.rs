@@ -147,6 +147,16 @@ impl Input {
         Ok(Named::of_file(&path, image))
     }
 
+    /// Whether it has an entry; bytes that are no image may be anything.
+    pub(super) fn is_program(&self) -> bool {
+        match &self.contents {
+            Contents::Assembled(image) => image.entry.is_some(),
+            Contents::Bytes(bytes) => {
+                reader::read(bytes).is_ok_and(|read| read.image.entry.is_some())
+            }
+        }
+    }
+
     /// Links it with the modules that it imports, if there are any.
     pub(super) fn link(self, directories: &[PathBuf], console: &Console) -> Result<Input, Failure> {
         let image = match &self.contents {

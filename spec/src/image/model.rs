@@ -188,7 +188,7 @@ pub struct Function {
 impl Function {
     /// Text offset behind its last byte.
     pub const fn end(&self) -> u32 {
-        self.start + self.size
+        self.start.saturating_add(self.size)
     }
 }
 
