@@ -85,6 +85,6 @@ fn what_does_not_fit_is_said_with_both_places() {
         .run(["-g", "--static", "-o", "app.cvm", "main.cvma"])
         .expect(65)
         .says("[signature-mismatch]")
-        .says("at: XX")
-        .says("and: geo.cvma:3:2");
+        .says("at: main.cvma:14:2")
+        .says("and: ./geo.cvma:3:2");
 }
