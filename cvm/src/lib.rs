@@ -62,9 +62,12 @@ pub mod fault;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod host;
+#[cfg(feature = "modules")]
+pub mod loader;
 pub mod machine;
 pub mod memory;
 pub mod report;
+pub mod symbols;
 pub mod verify;
 
 mod bulk;

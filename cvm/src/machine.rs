@@ -19,6 +19,7 @@ use crate::interp::run::{Ended, Run, Stacks};
 use crate::jit::tier::Tier;
 use crate::jit::{self, CompileError, NativeCode, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
+use crate::symbols::Symbols;
 use crate::verify::Module;
 
 /// Limits of a run.
@@ -221,6 +222,7 @@ pub struct Machine {
     #[cfg(feature = "ffi")]
     foreign: Option<Box<crate::ffi::Foreign>>,
     module: Arc<Module>,
+    symbols: Arc<Symbols>,
     host: Host,
     limits: Limits,
     memory: Memory,
@@ -240,8 +242,14 @@ impl Machine {
     ///
     /// # Errors
     /// If an import cannot be resolved or memory is short.
-    pub fn new(module: Arc<Module>, host: Host, limits: Limits) -> Result<Machine, MachineError> {
+    pub fn new(
+        module: Arc<Module>,
+        mut host: Host,
+        limits: Limits,
+    ) -> Result<Machine, MachineError> {
         let imports = resolve(module.image(), &host)?;
+        let symbols = Arc::new(Symbols::of_image(module.image()));
+        host.attach(&symbols);
         let sizes = Sizes {
             local: limits.call_stack,
             max_heap: limits.max_heap,
@@ -271,6 +279,7 @@ impl Machine {
             interrupt: None,
             initialised: false,
             module,
+            symbols,
             host,
             limits,
         })
@@ -360,6 +369,10 @@ impl Machine {
             for initialiser in &module.image().initialisers {
                 match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
+                    Exit::Fault(mut fault) => {
+                        fault.initialiser = Some(*initialiser);
+                        return Ok(Exit::Fault(fault));
+                    }
                     exit => return Ok(exit),
                 }
             }
@@ -539,6 +552,11 @@ impl Machine {
         }
     }
 
+    /// The addresses of what the program and its modules export.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
     /// The module that it runs.
     pub fn module(&self) -> &Arc<Module> {
         &self.module
@@ -597,7 +615,8 @@ fn resolve(image: &Image, host: &Host) -> Result<Vec<ImportTarget>, MachineError
                 return Err(MachineError::Unsupported {
                     import: number,
                     name: full,
-                    reason: "it names a function of another module, and this machine runs single modules".into(),
+                    reason: "it belongs to another module, and the program was not linked with it"
+                        .into(),
                 });
             }
         }

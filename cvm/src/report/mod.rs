@@ -34,7 +34,7 @@ use names::Names;
 
 pub use explain::{Explanation, explain, explanations};
 pub use problem::{PROBLEMS, Problem, ProblemCode};
-pub use source::{FileSources, MemorySources, NoSources, Sources};
+pub use source::{AllSources, FileSources, MemorySources, NoSources, Sources};
 
 /// Turns faults and errors into text and JSON, with names from an image and lines from sources as far as there are any.
 #[derive(Clone, Copy)]

@@ -4,5 +4,6 @@ mod commands;
 mod faults;
 mod files;
 mod host;
+mod modules;
 mod support;
 mod tour;
