@@ -58,7 +58,7 @@ fn an_honest_module_is_linked_to_a_sound_image() {
     assert_eq!(reader::read(&file).expect("an image").image, linked);
     assert!(linked.relocations.is_empty(), "nothing is left to link");
     assert_eq!(linked.functions[..program.functions.len()].len(), 2);
-    assert_eq!(linked.text.len() > program.text.len(), true);
+    assert!(linked.text.len() > program.text.len());
     let names: Vec<&str> = linked
         .symbols
         .iter()
