@@ -65,6 +65,7 @@ pub mod host;
 pub mod machine;
 pub mod memory;
 pub mod report;
+pub mod trace;
 pub mod verify;
 
 mod bulk;

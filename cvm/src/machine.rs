@@ -19,6 +19,7 @@ use crate::interp::run::{Ended, Run, Stacks};
 use crate::jit::tier::Tier;
 use crate::jit::{self, CompileError, NativeCode, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
+use crate::trace::{Step, Tracer};
 use crate::verify::Module;
 
 /// Limits of a run.
@@ -232,6 +233,7 @@ pub struct Machine {
     tiering: Tiering,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
+    tracer: Option<Tracer>,
     initialised: bool,
 }
 
@@ -269,6 +271,7 @@ impl Machine {
             tiering: Tiering::default(),
             fuel: limits.fuel,
             interrupt: None,
+            tracer: None,
             initialised: false,
             module,
             host,
@@ -284,6 +287,22 @@ impl Machine {
     /// Chooses when [`Engine::Auto`] compiles in later runs.
     pub fn set_tiering(&mut self, tiering: Tiering) {
         self.tiering = tiering;
+        self.tier = None;
+    }
+
+    /// Tells `tell` of every instruction of later runs, right before it runs; what it answers can end the run. Such runs
+    /// are the interpreter's, whatever the engine ([`crate::trace`]).
+    pub fn set_tracer(
+        &mut self,
+        tell: impl FnMut(&Step<'_>) -> Result<(), HostStop> + Send + 'static,
+    ) {
+        self.tracer = Some(Tracer::new(tell));
+        self.tier = None;
+    }
+
+    /// Ends what [`Machine::set_tracer`] began, and drops what tells.
+    pub fn clear_tracer(&mut self) {
+        self.tracer = None;
         self.tier = None;
     }
 
@@ -371,6 +390,7 @@ impl Machine {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
         let ended = match self.engine {
+            _ if self.tracer.is_some() => self.interpret(function, args, false),
             Engine::Jit if self.is_too_large() => self.interpret(function, args, true),
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
@@ -400,6 +420,8 @@ impl Machine {
             counted: false,
             granted: self.memory.grants_absolute(),
             checked: self.is_checked(),
+            profiled: false,
+            traced: self.tracer.is_some(),
         }
     }
 
@@ -481,6 +503,7 @@ impl Machine {
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
             foreign,
+            tracer: self.tracer.as_mut(),
         }
         .run(function, args)
     }

@@ -47,6 +47,7 @@ Examples:
   cvm run --invoke add math.cvm 2 3        call an exported function; prints its results
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
+  cvm run --trace x.cvma 2>&1 | head       its first instructions, with operands
 
 CVM_LOG=compile in the environment writes a line for everything that was compiled to \
 standard error, when the run ends.
@@ -216,6 +217,13 @@ pub(super) struct Run {
     /// Print time, fuel and memory at the end
     #[arg(long, help_heading = "Output")]
     pub(super) stats: bool,
+
+    /// Write every instruction before it runs, with registers and operands, to standard error or a file
+    ///
+    /// The program runs in the interpreter then, whatever --engine says.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, value_hint = ValueHint::FilePath,
+          help_heading = "Watching")]
+    pub(super) trace: Option<Option<PathBuf>>,
 
     /// The program (.cvm or .cvma, "-" for standard input) and its arguments
     #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]

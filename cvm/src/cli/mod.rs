@@ -13,6 +13,7 @@ mod log;
 mod manual;
 mod output;
 mod run;
+mod trace;
 mod values;
 mod verify;
 

@@ -21,6 +21,7 @@ use super::foreign;
 use super::input::{Input, Program};
 use super::log::Log;
 use super::output::Output;
+use super::trace;
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
@@ -61,12 +62,23 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     #[cfg(feature = "ffi")]
     foreign::report_at_once(&mut machine, arguments, &program, console);
     machine.set_engine(engine);
+    let trace = match &arguments.trace {
+        None => trace::Failed::default(),
+        Some(file) => {
+            let at_once = arguments.allow_ffi.is_some();
+            trace::start(&mut machine, file.as_deref(), &program, at_once)?
+        }
+    };
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,
         Some(name) => invoke(&mut machine, name, program_args)?,
     };
     let elapsed = start.elapsed();
+    machine.clear_tracer();
+    if let Some(problem) = trace.take() {
+        return Err(problem.into());
+    }
     let status = finish(&exit, arguments, &program, &output, console)?;
     log.write(&machine, start, console);
     if arguments.stats {

@@ -21,6 +21,7 @@ use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
+use crate::trace::Tracer;
 use crate::verify::Module;
 
 use super::context::{Context, ShadowFrame, Site, Stop};
@@ -79,6 +80,8 @@ pub(crate) struct Run<'m> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) foreign: *const Foreign,
+    /// For code that is traced.
+    pub(crate) tracer: Option<&'m mut Tracer>,
 }
 
 /// How a run ended, and the fuel that is left.
@@ -139,6 +142,8 @@ impl Run<'_> {
             code,
             shadow_base: shadow,
             module: self.module,
+            out: std::ptr::null(),
+            tracer: self.tracer.map(std::ptr::from_mut),
         };
         let ctx: *mut Context = &mut context;
         // SAFETY: shadow has room for one frame more than there are cells, and every call moves fp up by at least one

@@ -117,6 +117,18 @@ impl<'a> Reporter<'a> {
         json::warning(file, warning)
     }
 
+    /// The instruction at a text offset as assembly, as far as the image tells: `q_read`, `i_write b:count`, `call sum`.
+    pub fn instruction_text(&self, ip: u32) -> String {
+        let text = self.with_names(|names| names.instruction(ip));
+        text.unwrap_or_else(|| "?".into())
+    }
+
+    /// The place of a text offset among the functions, `sum+0x1c`.
+    pub fn code_text(&self, ip: u32) -> String {
+        let text = self.with_names(|names| names.code(ip));
+        text.unwrap_or_else(|| "?".into())
+    }
+
     fn with_names<T>(&self, make: impl FnOnce(Names<'_>) -> T) -> T {
         match self.image {
             Some(image) => make(Names::new(image)),
