@@ -64,6 +64,7 @@ pub mod ffi;
 pub mod host;
 pub mod machine;
 pub mod memory;
+pub mod profile;
 pub mod report;
 pub mod trace;
 pub mod verify;

@@ -12,6 +12,8 @@ mod input;
 mod log;
 mod manual;
 mod output;
+mod perf_map;
+mod profile;
 mod run;
 mod trace;
 mod values;

@@ -124,8 +124,7 @@ impl Known {
         let instruction = reporter.instruction_text(ip);
         let opcode = decode(&program.module.image().text, ip as usize)
             .map(|(instruction, _)| instruction.opcode);
-        let calls_out =
-            opcode.is_ok_and(|opcode| matches!(opcode, Opcode::CallX | Opcode::CallXi));
+        let calls_out = opcode.is_ok_and(|opcode| matches!(opcode, Opcode::CallX | Opcode::CallXi));
         Known {
             text: format!("{at:<10} {place:<20} {instruction:<24}"),
             calls_out,

@@ -15,6 +15,8 @@ pub(crate) mod foreign;
 pub(crate) mod handlers;
 pub(crate) mod handover;
 pub(crate) mod op;
+#[cfg(feature = "profile")]
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod translate;
 

@@ -21,6 +21,7 @@ use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
+use crate::profile::{Profiler, Session, Source};
 use crate::trace::Tracer;
 use crate::verify::Module;
 
@@ -82,6 +83,7 @@ pub(crate) struct Run<'m> {
     pub(crate) foreign: *const Foreign,
     /// For code that is traced.
     pub(crate) tracer: Option<&'m mut Tracer>,
+    pub(crate) profiler: Option<*mut Profiler>,
 }
 
 /// How a run ended, and the fuel that is left.
@@ -175,7 +177,9 @@ impl Run<'_> {
                 if let Some(foreign) = self.foreign.as_ref() {
                     foreign.begin_run(super::foreign::engine(ctx), (*ctx).memory);
                 }
+                let session = Session::begin(self.profiler, Source::Interpreter(ctx));
                 list::run(callee.code, cells, shadow.add(1), table, ctx);
+                drop(session);
                 #[cfg(feature = "ffi")]
                 if let Some(foreign) = self.foreign.as_ref() {
                     let late = foreign.end_run();

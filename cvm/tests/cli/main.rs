@@ -4,5 +4,8 @@ mod commands;
 mod faults;
 mod files;
 mod host;
+#[cfg(feature = "profile")]
+mod profile;
 mod support;
 mod tour;
+mod watch;
