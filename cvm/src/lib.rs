@@ -62,10 +62,13 @@ pub mod fault;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod host;
+#[cfg(feature = "modules")]
+pub mod loader;
 pub mod machine;
 pub mod memory;
 pub mod profile;
 pub mod report;
+pub mod symbols;
 pub mod trace;
 pub mod verify;
 

@@ -20,6 +20,7 @@ use crate::jit::tier::Tier;
 use crate::jit::{self, CompileError, NativeCode, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
 use crate::profile::Profiler;
+use crate::symbols::Symbols;
 use crate::trace::{Step, Tracer};
 use crate::verify::Module;
 
@@ -223,6 +224,7 @@ pub struct Machine {
     #[cfg(feature = "ffi")]
     foreign: Option<Box<crate::ffi::Foreign>>,
     module: Arc<Module>,
+    symbols: Arc<Symbols>,
     host: Host,
     limits: Limits,
     memory: Memory,
@@ -246,8 +248,14 @@ impl Machine {
     ///
     /// # Errors
     /// If an import cannot be resolved or memory is short.
-    pub fn new(module: Arc<Module>, host: Host, limits: Limits) -> Result<Machine, MachineError> {
+    pub fn new(
+        module: Arc<Module>,
+        mut host: Host,
+        limits: Limits,
+    ) -> Result<Machine, MachineError> {
         let imports = resolve(module.image(), &host)?;
+        let symbols = Arc::new(Symbols::of_image(module.image()));
+        host.attach(&symbols);
         let sizes = Sizes {
             local: limits.call_stack,
             max_heap: limits.max_heap,
@@ -281,6 +289,7 @@ impl Machine {
             profiler: None,
             initialised: false,
             module,
+            symbols,
             host,
             limits,
         })
@@ -408,6 +417,10 @@ impl Machine {
             for initialiser in &module.image().initialisers {
                 match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
+                    Exit::Fault(mut fault) => {
+                        fault.initialiser = Some(*initialiser);
+                        return Ok(Exit::Fault(fault));
+                    }
                     exit => return Ok(exit),
                 }
             }
@@ -617,6 +630,11 @@ impl Machine {
         }
     }
 
+    /// The addresses of what the program and its modules export.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
     /// The module that it runs.
     pub fn module(&self) -> &Arc<Module> {
         &self.module
@@ -675,7 +693,8 @@ fn resolve(image: &Image, host: &Host) -> Result<Vec<ImportTarget>, MachineError
                 return Err(MachineError::Unsupported {
                     import: number,
                     name: full,
-                    reason: "it names a function of another module, and this machine runs single modules".into(),
+                    reason: "it belongs to another module, and the program was not linked with it"
+                        .into(),
                 });
             }
         }

@@ -55,12 +55,17 @@ CVM_LOG=compile in the environment writes a line for everything that was compile
 standard error, when the run ends.
 
 Sizes are bytes, with K, M or G for powers of 1024. A program sees no files, no \
-environment and no C functions unless a flag allows it.";
+environment and no C functions unless a flag allows it.
+
+Modules that it imports are looked for in the directories of -L, in those of CVM_PATH, \
+beside the program, and among the standard modules, in this order.";
 
 const VERIFY_AFTER_HELP: &str = "\
 Examples:
   cvm verify prog.cvm
   cvm verify --quiet *.cvm       only say what is wrong
+
+A program is checked together with the modules that it imports, a module alone.
 
 Exit status: 0 if every file is sound, else that of the first one that is not: 1 errors in \
 assembly source, 65 not an image, 66 missing, 132 rejected.";
@@ -71,6 +76,14 @@ Examples:
   cvm info --json prog.cvm | jq .permissions
 
 The program is not verified and not run.";
+
+const LDD_AFTER_HELP: &str = "\
+Examples:
+  cvm ldd prog.cvm
+  cvm ldd -L lib prog.cvm
+
+Modules are looked for in the directories of -L, in those of CVM_PATH, beside the program, and among \
+the standard modules, in this order. Exit status: 0, or 66 if a module is not found.";
 
 const EXPLAIN_AFTER_HELP: &str = "\
 Examples:
@@ -111,6 +124,9 @@ pub(super) enum Command {
     /// Describe an image: sizes, imports, exports, and the permissions that it would ask for
     #[command(after_help = INFO_AFTER_HELP)]
     Info(Info),
+    /// Show which modules a program imports, where each is found, and what is imported of it
+    #[command(after_help = LDD_AFTER_HELP)]
+    Ldd(Ldd),
     /// Say what a fault, rule, diagnostic or error means
     #[command(after_help = EXPLAIN_AFTER_HELP)]
     Explain(Explain),
@@ -198,9 +214,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
     pub(super) call_stack: Option<u64>,
 
-    /// Look for C libraries in this directory
-    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath,
-          requires = "allow_ffi")]
+    /// Look for modules in this directory, and for C libraries that are allowed
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
 
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
@@ -247,6 +262,10 @@ pub(super) struct Verify {
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub(super) files: Vec<PathBuf>,
 
+    /// Look for modules in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(super) library: Vec<PathBuf>,
+
     /// Say nothing about sound files
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -261,6 +280,21 @@ pub(super) struct Info {
     /// Image or assembly source; "-" is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
+
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Ldd {
+    /// Image or assembly source; "-" is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+
+    /// Look for modules in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(super) library: Vec<PathBuf>,
 
     /// Print one JSON document
     #[arg(long)]

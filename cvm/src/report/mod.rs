@@ -37,7 +37,7 @@ use names::Names;
 
 pub use explain::{Explanation, explain, explanations};
 pub use problem::{PROBLEMS, Problem, ProblemCode};
-pub use source::{FileSources, MemorySources, NoSources, Sources};
+pub use source::{AllSources, FileSources, MemorySources, NoSources, Sources};
 
 /// The name of a compiled function: with its first source line, or that of the loop that it is entered at.
 pub(crate) fn code_name(image: &Image, function: u32, loop_head: Option<u32>) -> String {

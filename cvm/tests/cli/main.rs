@@ -4,6 +4,7 @@ mod commands;
 mod faults;
 mod files;
 mod host;
+mod modules;
 #[cfg(feature = "profile")]
 mod profile;
 mod support;

@@ -14,6 +14,7 @@ mod files;
 mod streams;
 mod wait;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cvm_spec::host::{HOST_FUNCTIONS, HostError};
@@ -21,6 +22,7 @@ use cvm_spec::image::FunctionType;
 
 use super::{HostModule, HostStop, Watch};
 use crate::memory::Memory;
+use crate::symbols::Symbols;
 use error::Stop;
 use files::{Files, Grants};
 use streams::{Output, Streams};
@@ -114,6 +116,7 @@ pub struct Sys {
     streams: Streams,
     start: Instant,
     watch: Watch,
+    symbols: Arc<Symbols>,
 }
 
 impl Sys {
@@ -130,6 +133,7 @@ impl Sys {
             streams: options.streams,
             start: Instant::now(),
             watch: Watch::default(),
+            symbols: Arc::default(),
         })
     }
 }
@@ -138,7 +142,7 @@ impl Sys {
 type Call = fn(&mut Sys, &mut Memory, &[u64]) -> Result<u64, Stop>;
 
 /// The host functions in the order of the spec's table.
-const CALLS: [(&str, Call); 19] = [
+const CALLS: [(&str, Call); 20] = [
     ("exit", exit),
     ("write", write),
     ("read", read),
@@ -158,6 +162,7 @@ const CALLS: [(&str, Call); 19] = [
     ("sleep", sleep),
     ("errno", errno),
     ("random", random),
+    ("symbol", symbol),
 ];
 
 const _: () = {
@@ -222,6 +227,10 @@ impl HostModule for Sys {
             *cell = result;
         }
         Ok(())
+    }
+
+    fn attach(&mut self, symbols: &Arc<Symbols>) {
+        self.symbols = Arc::clone(symbols);
     }
 
     fn start(&mut self, watch: &Watch) {
@@ -415,4 +424,15 @@ fn random(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop
         }
     }
     Ok(0)
+}
+
+fn symbol(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
+    let [module, module_length, name, name_length] = arguments(cells)?;
+    let module = std::str::from_utf8(memory.read(module, module_length)?);
+    let name = std::str::from_utf8(memory.read(name, name_length)?);
+    let (Ok(module), Ok(name)) = (module, name) else {
+        return Err(HostError::NotFound.into());
+    };
+    let address = sys.symbols.address(module, name);
+    Ok(address.ok_or(HostError::NotFound)?.0)
 }
