@@ -34,9 +34,12 @@ pub struct CompiledCode {
     pub name: String,
 }
 
+/// What somebody who is told of compiled code does.
+type Tell = dyn Fn(&[CompiledCode]) + Send + Sync;
+
 /// Who is told of compiled code.
 #[derive(Clone)]
-pub(crate) struct Listener(pub(crate) Arc<dyn Fn(&[CompiledCode]) + Send + Sync>);
+pub(crate) struct Listener(pub(crate) Arc<Tell>);
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

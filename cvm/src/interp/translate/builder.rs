@@ -409,6 +409,17 @@ fn calls_out(id: Id) -> bool {
         Id::call_import
             | Id::call_foreign
             | Id::call_foreign_pointer
+            | Id::call_words_0
+            | Id::call_words_1
+            | Id::call_words_2
+            | Id::call_words_3
+            | Id::call_words_4
+            | Id::call_words_5
+            | Id::call_words_6
+            | Id::call_doubles_1
+            | Id::call_doubles_2
+            | Id::call_doubles_3
+            | Id::call_doubles_4
             | Id::foreign_object
             | Id::mem_copy
             | Id::mem_fill
