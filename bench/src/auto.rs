@@ -39,7 +39,15 @@ const ENGINES: [&str; 2] = ["jit", "auto"];
 /// Measures and prints.
 pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Error> {
     let directory = tempfile::tempdir().map_err(Error::io("temporary files"))?;
-    let mut printed = vec![cells(["workload", "times", "jit", "", "auto", "", "auto to jit"])];
+    let mut printed = vec![cells([
+        "workload",
+        "times",
+        "jit",
+        "",
+        "auto",
+        "",
+        "auto to jit",
+    ])];
     let mut rows = Vec::new();
     let mut ratios = Vec::new();
     for (workload, times) in TIMES {
@@ -48,12 +56,17 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
         }
         let image = prepare(tools, workload, times, directory.path())?;
         let expected = expected(workload, times)?;
-        let samples = interleaved(ENGINES.len(), rounds, |_| rounds, |number| {
-            let engine = ENGINES[number];
-            let mut command = Command::new(&tools.cvm);
-            command.args(flags(tools, workload, engine)?).arg(&image);
-            checked(&mut command, workload, engine, &expected)
-        })?;
+        let samples = interleaved(
+            ENGINES.len(),
+            rounds,
+            |_| rounds,
+            |number| {
+                let engine = ENGINES[number];
+                let mut command = Command::new(&tools.cvm);
+                command.args(flags(tools, workload, engine)?).arg(&image);
+                checked(&mut command, workload, engine, &expected)
+            },
+        )?;
         let series: Vec<Series> = samples
             .iter()
             .map(|samples| Series::new(samples.iter().map(|(own, _)| *own).collect()))
@@ -85,7 +98,9 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
     let mut last = cells(["geometric mean", "", "", "", "", ""]);
     last.push(format!("{:.3}", mean.exp()));
     printed.push(last);
-    println!("\nThe engine that chooses, {rounds} interleaved rounds, medians of the runs' own time\n");
+    println!(
+        "\nThe engine that chooses, {rounds} interleaved rounds, medians of the runs' own time\n"
+    );
     print_columns(&printed);
     Ok(Table {
         name: "auto",
@@ -112,7 +127,12 @@ fn prepare(
     std::fs::write(&path, text).map_err(Error::io(path.display().to_string()))?;
     let image = path.with_extension("cvm");
     let mut assemble = Command::new(&tools.cvm_asm);
-    assemble.arg("-I").arg(&programs).arg("-o").arg(&image).arg(&path);
+    assemble
+        .arg("-I")
+        .arg(&programs)
+        .arg("-o")
+        .arg(&image)
+        .arg(&path);
     execute(&mut assemble, Output::Dropped)?;
     Ok(image)
 }

@@ -34,7 +34,10 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         arguments: vec!["load".into(), image.clone().into()],
         size: size(&image)?,
     }];
-    if assembled.iter().any(|assembler| assembler.name == "wat2wasm") {
+    if assembled
+        .iter()
+        .any(|assembler| assembler.name == "wat2wasm")
+    {
         let module = sources.path("wasm");
         let own = std::env::current_exe().map_err(Error::io("this program's file"))?;
         contestants.push(Contestant {
@@ -62,15 +65,29 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
             Ok((steps(&sample.output)?, sample))
         },
     )?;
-    let mut printed = vec![cells(["step", "", "module", "time", "", "MB/s", "peak memory"])];
+    let mut printed = vec![cells([
+        "step",
+        "",
+        "module",
+        "time",
+        "",
+        "MB/s",
+        "peak memory",
+    ])];
     let mut rows = Vec::new();
     for (contestant, samples) in contestants.iter().zip(&samples) {
         let Some((first, _)) = samples.first() else {
             continue;
         };
-        let peak_memory = samples.iter().map(|(_, s)| s.peak_memory).max().unwrap_or(0);
+        let peak_memory = samples
+            .iter()
+            .map(|(_, s)| s.peak_memory)
+            .max()
+            .unwrap_or(0);
         for (number, (step, _)) in first.iter().enumerate() {
-            let times = samples.iter().filter_map(|(steps, _)| Some(steps.get(number)?.1));
+            let times = samples
+                .iter()
+                .filter_map(|(steps, _)| Some(steps.get(number)?.1));
             let series = Series::new(times.collect());
             let megabytes = contestant.size as f64 / 1e6;
             printed.push(vec![
@@ -97,7 +114,10 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
     print_columns(&printed);
     Ok(Table {
         name: "load",
-        facts: vec![("source".into(), "that of `assemble`, 1,000,000 lines".into())],
+        facts: vec![(
+            "source".into(),
+            "that of `assemble`, 1,000,000 lines".into(),
+        )],
         rows,
     })
 }

@@ -37,30 +37,38 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
     let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); MODES.len()];
     for (workload, expected) in WORKLOADS {
         // The runner calls no C.
-        let calls_c = flags(tools, workload, "jit")?.iter().any(|flag| flag.to_string_lossy().starts_with("--allow-ffi"));
+        let calls_c = flags(tools, workload, "jit")?
+            .iter()
+            .any(|flag| flag.to_string_lossy().starts_with("--allow-ffi"));
         if !workload.contains(only) || calls_c {
             continue;
         }
         let image = assemble(tools, workload, directory.path())?;
-        let samples = interleaved(MODES.len(), rounds, |_| rounds, |number| {
-            let (name, mode) = MODES[number];
-            let arguments = [OsString::from(mode), image.clone()];
-            let sample = execute(Command::new(&runner).args(arguments), Output::Kept)?;
-            let mut words = sample.output.split_whitespace();
-            let found = words.next().unwrap_or_default();
-            if found != expected {
-                return Err(Error::Disagreement {
-                    workload: workload.into(),
-                    first: "the published value".into(),
-                    expected: expected.into(),
-                    second: name.into(),
-                    found: found.into(),
-                });
-            }
-            let own = words.last().and_then(|text| text.parse::<f64>().ok());
-            let own = own.ok_or_else(|| Error::Other(format!("no time in {}", sample.output)))?;
-            Ok((own, sample))
-        })?;
+        let samples = interleaved(
+            MODES.len(),
+            rounds,
+            |_| rounds,
+            |number| {
+                let (name, mode) = MODES[number];
+                let arguments = [OsString::from(mode), image.clone()];
+                let sample = execute(Command::new(&runner).args(arguments), Output::Kept)?;
+                let mut words = sample.output.split_whitespace();
+                let found = words.next().unwrap_or_default();
+                if found != expected {
+                    return Err(Error::Disagreement {
+                        workload: workload.into(),
+                        first: "the published value".into(),
+                        expected: expected.into(),
+                        second: name.into(),
+                        found: found.into(),
+                    });
+                }
+                let own = words.last().and_then(|text| text.parse::<f64>().ok());
+                let own =
+                    own.ok_or_else(|| Error::Other(format!("no time in {}", sample.output)))?;
+                Ok((own, sample))
+            },
+        )?;
         let series: Vec<Series> = samples
             .iter()
             .map(|samples| Series::new(samples.iter().map(|(own, _)| *own).collect()))
@@ -96,9 +104,15 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
         (sum / ratios.len().max(1) as f64).exp()
     };
     let mut line = cells(["geometric mean", "", "", ""]);
-    line.extend(ratios[1..].iter().map(|ratios| format!("{:.3}", mean(ratios))));
+    line.extend(
+        ratios[1..]
+            .iter()
+            .map(|ratios| format!("{:.3}", mean(ratios))),
+    );
     printed.push(line);
-    println!("\nTime with other checks, divided by that with all checks, {rounds} interleaved rounds, medians\n");
+    println!(
+        "\nTime with other checks, divided by that with all checks, {rounds} interleaved rounds, medians\n"
+    );
     print_columns(&printed);
     println!();
     for (number, what) in [
@@ -110,7 +124,10 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
         println!("{what}: {cost:.1} % more time than without");
     }
     for (number, what) in [(4, "fuel"), (5, "a time limit")] {
-        println!("{what}: {:.1} % more time", 100.0 * (mean(&ratios[number]) - 1.0));
+        println!(
+            "{what}: {:.1} % more time",
+            100.0 * (mean(&ratios[number]) - 1.0)
+        );
     }
     Ok(Table {
         name: "protection",
@@ -120,7 +137,11 @@ pub(crate) fn run(tools: &Tools, rounds: usize, only: &str) -> Result<Table, Err
 }
 
 fn assemble(tools: &Tools, workload: &str, directory: &Path) -> Result<OsString, Error> {
-    let source = tools.bench.join("programs").join(workload).with_extension("cvma");
+    let source = tools
+        .bench
+        .join("programs")
+        .join(workload)
+        .with_extension("cvma");
     let image = directory.join(workload).with_extension("cvm");
     let mut assemble = Command::new(&tools.cvm_asm);
     execute(assemble.arg("-o").arg(&image).arg(&source), Output::Dropped)?;

@@ -81,7 +81,14 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         .collect();
     let empty = contestants.iter().position(|c| c.name == EMPTY);
     let empty = empty.map(|number| series[number].median());
-    let mut printed = vec![cells(["", "", "time", "", "over an empty C program", "peak memory"])];
+    let mut printed = vec![cells([
+        "",
+        "",
+        "time",
+        "",
+        "over an empty C program",
+        "peak memory",
+    ])];
     let mut rows = Vec::new();
     for ((contestant, series), samples) in contestants.iter().zip(series).zip(&samples) {
         let peak_memory = samples.iter().map(|s| s.peak_memory).max().unwrap_or(0);
@@ -104,7 +111,9 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
             result: None,
         });
     }
-    println!("\nStarting the smallest program, {rounds} interleaved rounds, medians of processes\n");
+    println!(
+        "\nStarting the smallest program, {rounds} interleaved rounds, medians of processes\n"
+    );
     print_columns(&printed);
     Ok(Table {
         name: "startup",
@@ -155,12 +164,24 @@ fn prepare(
     let source = write("hello.cvma", HELLO)?;
     let mut assemble = Command::new(&tools.cvm_asm);
     execute(assemble.arg("-o").arg(&image).arg(&source), Output::Dropped)?;
-    for (name, engine) in [("cvm auto", "auto"), ("cvm interp", "interp"), ("cvm jit", "jit")] {
+    for (name, engine) in [
+        ("cvm auto", "auto"),
+        ("cvm interp", "interp"),
+        ("cvm jit", "jit"),
+    ] {
         let arguments = ["run", "--engine", engine].map(OsString::from);
-        let arguments = arguments.into_iter().chain([image.clone().into()]).collect();
+        let arguments = arguments
+            .into_iter()
+            .chain([image.clone().into()])
+            .collect();
         add(name, &tools.cvm, arguments, "hello");
     }
-    add("cvm auto, from source", &tools.cvm, vec!["run".into(), source.into()], "hello");
+    add(
+        "cvm auto, from source",
+        &tools.cvm,
+        vec!["run".into(), source.into()],
+        "hello",
+    );
     for lua in ["lua5.4", "luajit"] {
         if let Some(version) = find(lua, "-v") {
             facts.push((lua.into(), version));
@@ -182,7 +203,12 @@ fn prepare(
     if let Some(version) = find("python3", "--version") {
         facts.push(("python3".into(), version));
         let script = write("hello.py", "print(\"hello\")\n")?;
-        add("Python", Path::new("python3"), vec!["-B".into(), script.into()], "hello");
+        add(
+            "Python",
+            Path::new("python3"),
+            vec!["-B".into(), script.into()],
+            "hello",
+        );
     }
     Ok(contestants)
 }

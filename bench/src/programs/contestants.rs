@@ -179,7 +179,10 @@ impl Peers {
             ("cvm auto", "auto"),
         ] {
             let arguments = flags(tools, workload, engine)?;
-            let arguments = arguments.into_iter().chain([image.clone().into()]).collect();
+            let arguments = arguments
+                .into_iter()
+                .chain([image.clone().into()])
+                .collect();
             let before = entries.len();
             self.add(entries, contestant, &tools.cvm, arguments);
             for entry in &mut entries[before..] {
@@ -284,9 +287,20 @@ impl Peers {
 
 /// The flags with which `cvm` runs a workload.
 pub(crate) fn flags(tools: &Tools, workload: &str, engine: &str) -> Result<Vec<OsString>, Error> {
-    let source = tools.bench.join("programs").join(workload).with_extension("cvma");
+    let source = tools
+        .bench
+        .join("programs")
+        .join(workload)
+        .with_extension("cvma");
     let text = std::fs::read_to_string(&source).map_err(Error::io(source.display().to_string()))?;
-    let mut flags = vec!["run", "--engine", engine, "--stats", "--fault-format", "json"];
+    let mut flags = vec![
+        "run",
+        "--engine",
+        engine,
+        "--stats",
+        "--fault-format",
+        "json",
+    ];
     if text.contains("\n.foreign ") {
         flags.push("--allow-ffi=libc.so.6");
     }

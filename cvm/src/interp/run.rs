@@ -179,7 +179,7 @@ impl Run<'_> {
                 }
                 let session = Session::begin(self.profiler, Source::Interpreter(ctx));
                 list::run(callee.code, cells, shadow.add(1), table, ctx);
-                drop(session);
+                session.end();
                 #[cfg(feature = "ffi")]
                 if let Some(foreign) = self.foreign.as_ref() {
                     let late = foreign.end_run();

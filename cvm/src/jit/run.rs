@@ -308,7 +308,7 @@ impl Run<'_> {
             begin_foreign(self.foreign, table);
             let session = Session::begin(self.profiler, Source::Compiled(table));
             let ended = enter(table, image, self.code, way, cells, self.stack);
-            drop(session);
+            session.end();
             let ended = ended.map_err(|left| match (left, state.pending.take()) {
                 (Left::Pending, Some(Stop::Exit(exit))) => Left::Exit(exit),
                 (Left::Pending, Some(Stop::Panic(panic))) => Left::Panic(panic),

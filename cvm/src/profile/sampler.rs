@@ -102,6 +102,11 @@ impl Session {
         }
         session
     }
+
+    /// The run is over.
+    pub(crate) fn end(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Session {
