@@ -1,7 +1,7 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|library|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
@@ -10,6 +10,7 @@
 mod assemble;
 mod disassemble;
 mod foreign;
+mod library;
 mod lines;
 mod measure;
 mod programs;
@@ -55,6 +56,8 @@ enum What {
     Disassemble,
     /// Calls of C: cvm, libffi, LuaJIT and Python beside C itself
     Foreign,
+    /// The standard library beside Lua's: maps, sorting, blocks of memory, printing, JSON
+    Library,
     /// CVM's engines, gcc, clang, wasmtime, wasmi, Lua, LuaJIT and Python on programs of about a second
     Programs {
         /// Only contestants whose name contains one of these, separated by commas
@@ -173,6 +176,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     if matches!(arguments.what, What::Foreign | What::All) {
         tables.push(foreign::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Library | What::All) {
+        tables.push(library::run(&tools, rounds, &arguments.only)?);
     }
     for table in &tables {
         report::write_json(&results, table, &tools)?;

@@ -228,5 +228,18 @@ pub(crate) mod tier {
         ) -> Entered {
             unreachable!("without a compiler nothing counts")
         }
+
+        /// Never called.
+        #[allow(unsafe_code)]
+        #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+        pub(crate) unsafe fn enter_again(
+            _: *const Tier,
+            _: *mut crate::memory::Descriptor,
+            _: u32,
+            _: (u64, u32),
+            _: *mut u64,
+        ) -> Entered {
+            unreachable!("without a compiler nothing counts")
+        }
     }
 }

@@ -392,11 +392,15 @@ pub(crate) unsafe fn active(table: *mut Descriptor, pc: u64, sp: u64) -> Option<
             return None;
         }
         let saved: *const u64 = native.frame.cast();
-        let word = |number: usize| match on_native_stack || saved.is_null() {
-            true => None,
-            // The stub left as many words below its frame pointer.
-            false => Some(*saved.sub(1 + number)),
-        };
+        if on_native_stack {
+            return Some(Active {
+                import,
+                integers: native.leaf_integers.map(Some),
+                floats: native.leaf_floats.map(Some),
+            });
+        }
+        // The stub left as many words below its frame pointer.
+        let word = |number: usize| (!saved.is_null()).then(|| *saved.sub(1 + number));
         Some(Active {
             import,
             integers: std::array::from_fn(word),

@@ -67,6 +67,8 @@ pub(super) unsafe fn set_up(
         attention,
         addresses,
         leaf: [0; 2],
+        leaf_integers: [0; 6],
+        leaf_floats: [0; 8],
         refused: 0,
         state,
     };

@@ -17,6 +17,7 @@ use crate::compiled::CompiledUnit;
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
+use crate::memory::Descriptor;
 use crate::verify::Module;
 use crate::verify::body::Body;
 
@@ -223,6 +224,34 @@ impl Published {
     }
 }
 
+/// Runs compiled code from a way into it on.
+///
+/// # Safety
+/// The context behind the table is set up; the cells are as [`Tier::enter`] wants them. Code, image and stack stay as
+/// long as the run.
+unsafe fn go_on(
+    table: *mut Descriptor,
+    (way, image, stack): (Way, *const Image, *const NativeStack),
+    (fuel, polls): (u64, u32),
+    cells: *mut u64,
+) -> Entered {
+    // SAFETY: the caller's promise; the way's parts belong together.
+    unsafe {
+        (*native(table)).fuel = fuel;
+        (*native(table)).polls = u64::from(polls);
+        let start = (way.adapter, way.start);
+        let ended = enter(table, &*image, &*way.code, start, cells, stack);
+        let fuel = (*native(table)).fuel;
+        match ended {
+            Ok(()) => Entered::Returned {
+                fuel,
+                polls: (*native(table)).polls as u32,
+            },
+            Err(left) => Entered::Left { left, fuel },
+        }
+    }
+}
+
 /// A machine's part: counters, and its stack for compiled code.
 #[derive(Debug)]
 pub(crate) struct Tier {
@@ -282,32 +311,47 @@ impl Tier {
         parts: RunParts,
         cells: *mut u64,
     ) -> Entered {
-        let table = parts.table;
-        let fuel = parts.fuel;
-        let polls = parts.polls;
+        let (table, budget) = (parts.table, (parts.fuel, parts.polls));
         // SAFETY: the caller's promise; the reference ends before compiled code runs.
         let Some((way, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
             return Entered::NotYet;
         };
-        let Way {
-            code,
-            adapter,
-            start,
-        } = way;
-        // SAFETY: the context is set up; the way's parts belong together, and the caller vouches for the cells. Code,
-        // image and stack stay as long as the tier.
+        // SAFETY: the context is set up; the caller vouches for the cells.
+        unsafe { go_on(table, (way, image, stack), budget, cells) }
+    }
+
+    /// Runs a function in compiled code, if there is any and the run has been in compiled code before. The budget is the
+    /// fuel and the polls that are left.
+    ///
+    /// # Safety
+    /// As for [`Tier::enter`]; the table is that of the run.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    pub(crate) unsafe fn enter_again(
+        tier: *const Tier,
+        table: *mut Descriptor,
+        function: u32,
+        budget: (u64, u32),
+        cells: *mut u64,
+    ) -> Entered {
+        let hot = Hot {
+            function,
+            head: None,
+        };
+        // SAFETY: the caller's promise; the references end before compiled code runs.
         unsafe {
-            (*native(table)).fuel = fuel;
-            (*native(table)).polls = u64::from(polls);
-            let ended = enter(table, &*image, &*code, (adapter, start), cells, stack);
-            let fuel = (*native(table)).fuel;
-            match ended {
-                Ok(()) => Entered::Returned {
-                    fuel,
-                    polls: (*native(table)).polls as u32,
-                },
-                Err(left) => Entered::Left { left, fuel },
-            }
+            let found = match (&(*tier).state, &(*tier).stack) {
+                (Some(_), Some(stack)) => (*tier).published.find(hot).flatten().zip(Some(stack)),
+                _ => None,
+            };
+            let Some((way, stack)) = found else {
+                return Entered::NotYet;
+            };
+            let parts = (
+                way,
+                (*tier).module.image() as *const Image,
+                &raw const *stack,
+            );
+            go_on(table, parts, budget, cells)
         }
     }
 

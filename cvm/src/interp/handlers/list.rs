@@ -159,6 +159,8 @@ list! {
         charge_fuel poll count_call count_round breakpoint abort
         call call_indirect tail_call tail_call_indirect return_none return_slot return_constant return_slots
         enter_local leave_local call_import call_foreign call_foreign_pointer foreign_object halt finish
+        call_words_0 call_words_1 call_words_2 call_words_3 call_words_4 call_words_5 call_words_6
+        call_doubles_1 call_doubles_2 call_doubles_3 call_doubles_4
     }
 }
 
