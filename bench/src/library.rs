@@ -119,7 +119,7 @@ fn prepare(
             "--engine",
             engine,
             "--dir",
-            &text(directory),
+            &format!("{}:in", text(directory)),
             &text(&image),
         ];
         words.map(str::to_string).to_vec()
