@@ -1,6 +1,6 @@
 //! The functions, and where they are measured.
 
-use std::f64::consts::{FRAC_PI_2, LN_2};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, LN_2};
 
 use astro_float_num::BigFloat;
 use cvm_tests::random::Random;
@@ -47,14 +47,22 @@ macro_rules! binary {
 pub(crate) const FUNCTIONS: &[Function] = &[
     unary!(exp, |random| match random.below(5) {
         0 => by_exponent(random, -60, 8).clamp(-745.0, 709.0),
-        1 => near(random, LN_2 / 256.0 * integer(random, 200_000)).clamp(-745.0, 709.0),
+        1 => {
+            let centre = LN_2 / 256.0 * integer(random, 200_000);
+            near(random, centre)
+        }
+        .clamp(-745.0, 709.0),
         2 => uniform(random, -745.0, -708.0),
         3 => uniform(random, -2.0, 2.0),
         _ => uniform(random, -745.0, 709.7),
     }),
     unary!(exp2, |random| match random.below(5) {
         0 => by_exponent(random, -60, 9).clamp(-1074.0, 1023.9),
-        1 => near(random, integer(random, 260_000) / 256.0).clamp(-1074.0, 1023.9),
+        1 => {
+            let centre = integer(random, 260_000) / 256.0;
+            near(random, centre)
+        }
+        .clamp(-1074.0, 1023.9),
         2 => uniform(random, -1074.0, -1020.0),
         3 => uniform(random, -2.0, 2.0),
         _ => uniform(random, -1074.0, 1023.9),
@@ -65,7 +73,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     unary!(log1p, |random| match random.below(4) {
         0 => -by_exponent(random, -1074, -1).abs(),
         1 => by_exponent(random, -60, -1),
-        2 => near(random, positive(random).min(1e300) - 1.0).max(-1.0 + f64::EPSILON),
+        2 => {
+            let centre = positive(random).min(1e300) - 1.0;
+            near(random, centre)
+        }
+        .max(-1.0 + f64::EPSILON),
         _ => positive(random),
     }),
     binary!(pow, |random| match random.below(6) {
@@ -97,7 +109,146 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     unary!(sin, |random| angle(random)),
     unary!(cos, |random| angle(random)),
     unary!(tan, |random| angle(random)),
+    unary!(asin, |random| leg(random)),
+    unary!(acos, |random| leg(random)),
+    unary!(atan, |random| slope(random)),
+    binary!(atan2, |random| match random.below(4) {
+        // The angle is anything; the point is anywhere.
+        0 => [
+            by_exponent(random, -1074, 1023),
+            by_exponent(random, -1074, 1023)
+        ],
+        1 => {
+            let x = by_exponent(random, -960, 960);
+            [x * slope(random).abs().clamp(1e-10, 1e10), x]
+        }
+        2 => {
+            let exponent = random.below(2040) as i32 - 1050;
+            [
+                by_exponent(random, exponent, exponent + 10),
+                by_exponent(random, exponent, exponent + 10),
+            ]
+        }
+        _ => [uniform(random, -2.0, 2.0), uniform(random, -2.0, 2.0)],
+    }),
+    unary!(sinh, |random| hyperbolic(random)),
+    unary!(cosh, |random| hyperbolic(random)),
+    unary!(tanh, |random| hyperbolic(random)),
+    unary!(expm1, |random| match random.below(6) {
+        0 => by_exponent(random, -1074, -5),
+        1 => by_exponent(random, -60, 8),
+        2 => {
+            let centre = LN_2 / 256.0 * integer(random, 12_000);
+            near(random, centre)
+        }
+        3 => uniform(random, -40.0, 709.7),
+        _ => uniform(random, -1.0, 1.0),
+    }),
+    unary!(cbrt, |random| match random.below(3) {
+        0 => by_exponent(random, -1074, 1023),
+        1 => {
+            let centre = integer(random, 1 << 17).powi(3);
+            near(random, centre)
+        }
+        _ => uniform(random, -8.0, 8.0),
+    }),
+    binary!(hypot, |random| match random.below(4) {
+        0 => [
+            by_exponent(random, -1074, 1023),
+            by_exponent(random, -1074, 1023)
+        ],
+        1 => {
+            let x = by_exponent(random, -1074, 1023);
+            [x, x * by_exponent(random, -62, 0)]
+        }
+        2 => {
+            let exponent = random.below(2090) as i32 - 1074;
+            [
+                by_exponent(random, exponent, exponent + 3),
+                by_exponent(random, exponent, exponent + 3),
+            ]
+        }
+        _ => [uniform(random, -2.0, 2.0), uniform(random, -2.0, 2.0)],
+    }),
+    binary!(fmod, |random| match random.below(4) {
+        0 => [
+            by_exponent(random, -1074, 1023),
+            by_exponent(random, -1074, 1023)
+        ],
+        1 => {
+            let y = by_exponent(random, -1074, 900);
+            [y * by_exponent(random, -2, 100), y]
+        }
+        2 => [
+            integer(random, 1 << 40),
+            1.0 + integer(random, 1 << 20).abs()
+        ],
+        _ => [
+            f64::from_bits(random.below(1 << 54)),
+            f64::from_bits(1 + random.below(1 << 53))
+        ],
+    }),
 ];
+
+/// From -1 to 1: of any exponent, or from around the ends, the middle of the arc, and what the table has.
+fn leg(random: &mut Random) -> f64 {
+    let leg = match random.below(6) {
+        0 => by_exponent(random, -1074, -1),
+        1 => by_exponent(random, -30, -1),
+        2 => 1.0 - by_exponent(random, -53, -2).abs(),
+        3 => {
+            let centre = ((random.below(65) as f64 + 0.5) / 64.0).atan().sin();
+            near(random, centre)
+        }
+        4 => near(random, FRAC_1_SQRT_2),
+        _ => uniform(random, -1.0, 1.0),
+    };
+    leg.clamp(-1.0, 1.0)
+}
+
+/// A tangent: of any exponent, or from around 1 and the bounds of the table.
+fn slope(random: &mut Random) -> f64 {
+    match random.below(6) {
+        0 => by_exponent(random, -1074, 1023),
+        1 => by_exponent(random, -30, 30),
+        2 => {
+            let centre = (random.below(64) as f64 + 0.5) / 64.0;
+            near(random, centre)
+        }
+        3 => {
+            let centre = 64.0 / (random.below(64) as f64 + 0.5);
+            near(random, centre)
+        }
+        4 => near(random, 1.0),
+        _ => uniform(random, -2.0, 2.0),
+    }
+}
+
+/// An argument of a hyperbolic function.
+fn hyperbolic(random: &mut Random) -> f64 {
+    match random.below(7) {
+        0 => by_exponent(random, -1074, -1),
+        1 => by_exponent(random, -30, 9).clamp(-710.4, 710.4),
+        2 => {
+            let centre = LN_2 / 256.0 * integer(random, 15_000);
+            near(random, centre)
+        }
+        3 => {
+            let bound = random_of(random, &[0.25, 22.0, 40.0, 710.0]);
+            near(random, bound)
+        }
+        4 => uniform(random, -710.4, 710.4),
+        5 => uniform(random, -40.0, 40.0),
+        _ => uniform(random, -1.0, 1.0),
+    }
+    .clamp(-710.4, 710.4)
+}
+
+/// One of these numbers, of either sign.
+fn random_of(random: &mut Random, numbers: &[f64]) -> f64 {
+    let number = random.pick(numbers);
+    if random.one_in(2) { number } else { -number }
+}
 
 /// The exponent y for which x^y is about 2^power.
 fn power_to(x: f64, power: f64) -> f64 {
@@ -110,7 +261,10 @@ fn positive(random: &mut Random) -> f64 {
     match random.below(5) {
         0 => 1.0 + by_exponent(random, -52, -2),
         1 => uniform(random, 0.5, 2.0),
-        2 => near(random, (88 + random.below(89)) as f64 / 128.0),
+        2 => {
+            let centre = (88 + random.below(89)) as f64 / 128.0;
+            near(random, centre)
+        }
         3 => f64::from_bits(1 + random.below(1 << 53)),
         _ => by_exponent(random, -1022, 1023).abs(),
     }
@@ -123,9 +277,18 @@ fn angle(random: &mut Random) -> f64 {
         1 => by_exponent(random, -30, 3),
         2 => by_exponent(random, 20, 1023),
         3 => uniform(random, -4.0, 4.0),
-        4 => near(random, FRAC_PI_2 * integer(random, 1000)),
-        5 => near(random, FRAC_PI_2 / 2.0 * integer(random, 1 << 28)),
-        6 => near(random, FRAC_PI_2 * integer(random, 1 << 45)),
+        4 => {
+            let centre = FRAC_PI_2 * integer(random, 1000);
+            near(random, centre)
+        }
+        5 => {
+            let centre = FRAC_PI_2 / 2.0 * integer(random, 1 << 28);
+            near(random, centre)
+        }
+        6 => {
+            let centre = FRAC_PI_2 * integer(random, 1 << 45);
+            near(random, centre)
+        }
         _ => uniform(random, -1e6, 1e6),
     }
 }
