@@ -1,11 +1,11 @@
-//! Exact values, to about 190 bits, and distances from them.
+//! Exact values, to about 128 bits, and distances from them.
 
 use astro_float_num::{BigFloat, Consts, RoundingMode, Sign};
 
 /// Bits of results.
-const PRECISION: usize = 192;
+const PRECISION: usize = 128;
 /// Bits of what is subtracted from something close.
-const WIDE: usize = 512;
+const WIDE: usize = 256;
 const ROUNDING: RoundingMode = RoundingMode::ToEven;
 
 /// Computes.
@@ -17,7 +17,7 @@ pub(crate) struct Reference {
 macro_rules! of_the_library {
     ($($name:ident)*) => {
         $(pub(crate) fn $name(&mut self, x: f64) -> BigFloat {
-            self.number(x).$name(PRECISION, ROUNDING, &mut self.constants)
+            number(x).$name(PRECISION, ROUNDING, &mut self.constants)
         })*
     };
 }
@@ -29,28 +29,19 @@ impl Reference {
         }
     }
 
-    /// A finite number.
-    pub(crate) fn number(&self, x: f64) -> BigFloat {
-        assert!(x.is_finite());
-        if x.is_subnormal() {
-            return scaled(BigFloat::from_f64(x * 2f64.powi(100), 64), -100);
-        }
-        BigFloat::from_f64(x, 64)
-    }
-
     of_the_library! { exp sin cos tan atan asin acos sinh cosh tanh }
 
     pub(crate) fn log(&mut self, x: f64) -> BigFloat {
-        self.number(x).ln(PRECISION, ROUNDING, &mut self.constants)
+        number(x).ln(PRECISION, ROUNDING, &mut self.constants)
     }
 
     pub(crate) fn log2(&mut self, x: f64) -> BigFloat {
-        self.number(x)
+        number(x)
             .log2(PRECISION, ROUNDING, &mut self.constants)
     }
 
     pub(crate) fn log10(&mut self, x: f64) -> BigFloat {
-        self.number(x)
+        number(x)
             .log10(PRECISION, ROUNDING, &mut self.constants)
     }
 
@@ -62,9 +53,8 @@ impl Reference {
     pub(crate) fn pow(&mut self, x: f64, y: f64) -> BigFloat {
         let odd = y % 2.0 != 0.0;
         let (x, negative) = (x.abs(), x < 0.0 && odd);
-        let power = self.number(y);
-        let mut result = self
-            .number(x)
+        let power = number(y);
+        let mut result = number(x)
             .pow(&power, PRECISION, ROUNDING, &mut self.constants);
         if negative {
             result.inv_sign();
@@ -73,9 +63,9 @@ impl Reference {
     }
 
     pub(crate) fn log1p(&mut self, x: f64) -> BigFloat {
-        let number = self.number(x);
+        let number = number(x);
         if x.abs() < 2f64.powi(-100) {
-            return self.series(x, -0.5);
+            return Self::series(x, -0.5);
         }
         let sum = number.add(&BigFloat::from_f64(1.0, 64), WIDE, ROUNDING);
         sum.ln(PRECISION, ROUNDING, &mut self.constants)
@@ -83,38 +73,38 @@ impl Reference {
 
     pub(crate) fn expm1(&mut self, x: f64) -> BigFloat {
         if x.abs() < 2f64.powi(-100) {
-            return self.series(x, 0.5);
+            return Self::series(x, 0.5);
         }
-        let power = self.number(x).exp(WIDE, ROUNDING, &mut self.constants);
+        let power = number(x).exp(WIDE, ROUNDING, &mut self.constants);
         power.sub(&BigFloat::from_f64(1.0, 64), WIDE, ROUNDING)
     }
 
     /// x + c x^2, the start of a series, for a tiny x.
-    fn series(&self, x: f64, c: f64) -> BigFloat {
-        let x = self.number(x);
+    fn series(x: f64, c: f64) -> BigFloat {
+        let x = number(x);
         let square = x.mul(&x, WIDE, ROUNDING);
         let term = square.mul(&BigFloat::from_f64(c, 64), WIDE, ROUNDING);
         x.add(&term, PRECISION, ROUNDING)
     }
 
     pub(crate) fn cbrt(&mut self, x: f64) -> BigFloat {
-        self.number(x).cbrt(PRECISION, ROUNDING)
+        number(x).cbrt(PRECISION, ROUNDING)
     }
 
     pub(crate) fn hypot(&mut self, x: f64, y: f64) -> BigFloat {
-        let (x, y) = (self.number(x), self.number(y));
+        let (x, y) = (number(x), number(y));
         let x2 = x.mul(&x, WIDE, ROUNDING);
         let y2 = y.mul(&y, WIDE, ROUNDING);
         x2.add(&y2, WIDE, ROUNDING).sqrt(PRECISION, ROUNDING)
     }
 
     pub(crate) fn fmod(&mut self, x: f64, y: f64) -> BigFloat {
-        self.number(x).rem(&self.number(y))
+        number(x).rem(&number(y))
     }
 
     /// Of arguments that are not 0.
     pub(crate) fn atan2(&mut self, y: f64, x: f64) -> BigFloat {
-        let (ny, nx) = (self.number(y), self.number(x));
+        let (ny, nx) = (number(y), number(x));
         let quotient = ny.div(&nx, WIDE, ROUNDING);
         let angle = quotient.atan(WIDE, ROUNDING, &mut self.constants);
         if x > 0.0 {
@@ -126,6 +116,15 @@ impl Reference {
             false => angle.sub(&pi, WIDE, ROUNDING),
         }
     }
+}
+
+/// A finite number.
+pub(crate) fn number(x: f64) -> BigFloat {
+    assert!(x.is_finite());
+    if x.is_subnormal() {
+        return scaled(BigFloat::from_f64(x * 2f64.powi(100), 64), -100);
+    }
+    BigFloat::from_f64(x, 64)
 }
 
 /// A number times a power of two.
@@ -156,7 +155,7 @@ pub(crate) fn error_in_ulps(result: f64, exact: &BigFloat) -> f64 {
         }
         limit
     } else {
-        Reference::new().number(result)
+        number(result)
     };
     let difference = result.sub(exact, WIDE, ROUNDING);
     let Some((words, _, _, exponent, _)) = difference.as_raw_parts() else {
