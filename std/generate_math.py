@@ -83,8 +83,7 @@ class Polynomial:
         bound = ceil(mp.log(self.error, 2) * 10) / 10
         yield f"; {self.text}; error 2^{bound}"
         yield f"{self.name}:"
-        for coefficient in self.coefficients:
-            yield f"            .float {spelled(coefficient)}"
+        yield from rows(self.coefficients, 4)
 
 
 def series(function, first, divisor):
@@ -145,12 +144,16 @@ def polynomials():
         mp.cbrt, mpf(1), mpf(2), 5, lambda m: 1 / mp.cbrt(m))
 
 
+def rows(values, width):
+    """Binary64 as data, so many a line."""
+    for i in range(0, len(values), width):
+        yield f"    .float {', '.join(spelled(value) for value in values[i:i + width])}"
+
+
 def exp_table():
-    yield "; 2^(j / 128), j from 0 to 127, in two parts"
+    yield "; 2^(j / 128), j from 0 to 127, in two parts each"
     yield "exp_table:"
-    for j in range(128):
-        high, low = pair(mpf(2) ** (mpf(j) / 128))
-        yield f"            .float {spelled(high)}, {spelled(low)}"
+    yield from rows([part for j in range(128) for part in pair(mpf(2) ** (mpf(j) / 128))], 4)
 
 
 def log_table():
@@ -169,15 +172,13 @@ def log_table():
         unit = mpf(2) ** -42
         high = mp.nint(value / unit) * unit
         assert max(abs(low * inverse - 1), abs((low + width) * inverse - 1)) < mpf("0.0079")
-        yield f"            .float {spelled(inverse)}, {spelled(high)}, {spelled(double(value - high))}"
+        yield from rows([inverse, high, double(value - high)], 3)
 
 
 def atan_table():
-    yield "; atan(j / 64), j from 0 to 64, in two parts"
+    yield "; atan(j / 64), j from 0 to 64, in two parts each"
     yield "atan_table:"
-    for j in range(65):
-        high, low = pair(atan(mpf(j) / 64))
-        yield f"            .float {spelled(high)}, {spelled(low)}"
+    yield from rows([part for j in range(65) for part in pair(atan(mpf(j) / 64))], 4)
 
 
 def two_over_pi():
@@ -185,8 +186,10 @@ def two_over_pi():
     bits = int(floor(2 / pi * mpf(2) ** (64 * (words - 1))))
     yield "; 2 / pi: its bits behind the point, the first word first, behind a word of zeros"
     yield "two_over_pi:"
-    for word in range(words):
-        yield f"            .quad 0x{(bits >> (64 * (words - 1 - word))) & (2**64 - 1):016x}"
+    shifts = range(64 * (words - 1), -64, -64)
+    spellings = [f"0x{(bits >> shift) & (2**64 - 1):016x}" for shift in shifts]
+    for i in range(0, words, 4):
+        yield f"    .quad {', '.join(spellings[i:i + 4])}"
 
 
 def constants():
@@ -210,7 +213,7 @@ def constants():
 def named(name, text, values):
     yield f"; {text}"
     yield f"{name}:"
-    yield f"            .float {', '.join(spelled(value) for value in values)}"
+    yield from rows(values, 4)
 
 
 def tables():
@@ -218,7 +221,7 @@ def tables():
     reduction = list(two_over_pi())
     mp.prec = 400
     yield ".data"
-    yield "            .align 16"
+    yield "    .align 16"
     yield from exp_table()
     yield from log_table()
     yield from atan_table()

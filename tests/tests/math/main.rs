@@ -6,11 +6,13 @@
 
 mod points;
 mod reference;
+mod special;
 mod subject;
 
 use std::env;
 use std::thread;
 
+use cvm::machine::Engine;
 use cvm_tests::random::Random;
 
 use crate::points::FUNCTIONS;
@@ -32,14 +34,14 @@ fn setting(name: &str) -> Option<u64> {
 fn measure(function: &points::Function, points: usize, seed: u64) -> (f64, [f64; 2]) {
     let mut random = Random::for_item(seed, 0);
     let mut reference = Reference::new();
-    let mut subject = Subject::new(function.name, function.arguments);
+    let mut subject = Subject::new(function.name, function.arguments, 1, Engine::Auto);
     let mut worst = (0.0, [0.0; 2]);
     let mut left = points;
     while left > 0 {
         let count = left.min(BATCH);
         left -= count;
         let arguments: Vec<[f64; 2]> = (0..count).map(|_| (function.draw)(&mut random)).collect();
-        let results = subject.run(&arguments);
+        let results = subject.run_floats(&arguments);
         for (arguments, result) in arguments.iter().zip(results) {
             let exact = (function.exact)(&mut reference, *arguments);
             let error = error_in_ulps(result, &exact);

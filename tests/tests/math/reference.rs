@@ -36,13 +36,11 @@ impl Reference {
     }
 
     pub(crate) fn log2(&mut self, x: f64) -> BigFloat {
-        number(x)
-            .log2(PRECISION, ROUNDING, &mut self.constants)
+        number(x).log2(PRECISION, ROUNDING, &mut self.constants)
     }
 
     pub(crate) fn log10(&mut self, x: f64) -> BigFloat {
-        number(x)
-            .log10(PRECISION, ROUNDING, &mut self.constants)
+        number(x).log10(PRECISION, ROUNDING, &mut self.constants)
     }
 
     pub(crate) fn exp2(&mut self, x: f64) -> BigFloat {
@@ -54,8 +52,7 @@ impl Reference {
         let odd = y % 2.0 != 0.0;
         let (x, negative) = (x.abs(), x < 0.0 && odd);
         let power = number(y);
-        let mut result = number(x)
-            .pow(&power, PRECISION, ROUNDING, &mut self.constants);
+        let mut result = number(x).pow(&power, PRECISION, ROUNDING, &mut self.constants);
         if negative {
             result.inv_sign();
         }
