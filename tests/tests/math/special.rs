@@ -36,7 +36,7 @@ const CENTRES: &[f64] = &[
 
 /// The centres with both signs, what is beside each, and two NaNs.
 fn specials() -> Vec<f64> {
-    let mut numbers = vec![f64::NAN, f64::from_bits(0xfff0_0000_0000_0001)];
+    let mut numbers = vec![f64::NAN, f64::from_bits(0xfff8_0000_0000_0001)];
     for centre in CENTRES {
         for near in [centre.next_down(), *centre, centre.next_up()] {
             numbers.extend([near, -near]);
