@@ -43,6 +43,8 @@ enum Contents {
 /// A program that may run, with the sources for its reports.
 #[derive(Clone)]
 pub(super) struct Program {
+    /// The name as it was given.
+    pub(super) name: Arc<str>,
     pub(super) module: Arc<Module>,
     sources: Arc<dyn Sources + Send + Sync>,
 }
@@ -239,6 +241,7 @@ impl Input {
         };
         console.warnings(&name, module.warnings());
         Ok(Program {
+            name: name.into(),
             module: Arc::new(module),
             sources,
         })

@@ -13,12 +13,13 @@ use cvm_spec::fault::FaultCode;
 
 use super::context::{Context, ShadowFrame, Site, Stop};
 use super::handlers::list;
-use super::handover::Left;
+use super::handover::{Entered, Left};
 use super::op::{Op, Slots};
 use crate::fault::Fault;
 use crate::ffi::{Active, Engine, Failure, Foreign as Calls, Register, Return, call_fault};
 use crate::jit;
 use crate::jit::callback::{Segment, budget, set_budget, tell_frames};
+use crate::jit::tier::Tier;
 use crate::machine::Exit;
 
 pub(crate) use crate::ffi::{Foreign, Form, direct_form};
@@ -290,10 +291,13 @@ unsafe fn enter(
             fp: frame,
         };
         (*ctx).shadow = shadow.add(2);
-        // A panic must not unwind C: it goes on when C has returned.
-        let run = AssertUnwindSafe(|| list::run(callee.code, frame, shadow.add(2), table, ctx));
-        if let Err(panic) = catch_unwind(run) {
-            (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+        let is_compiled = enter_compiled(ctx, function, frame, needed);
+        if !is_compiled {
+            // A panic must not unwind C: it goes on when C has returned.
+            let run = || list::run(callee.code, frame, shadow.add(2), table, ctx);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+            }
         }
         (*ctx).site = site;
         if !matches!((*ctx).stop, Stop::Returned) {
@@ -316,6 +320,44 @@ unsafe fn enter(
         // C goes on: what the callback wrote comes out before it.
         if (*(*ctx).foreign).host_ran() {
             flush_host(ctx);
+        }
+        true
+    }
+}
+
+/// Runs a callback's function in compiled code, if that is there: it needs no frame of the interpreter's. False if not.
+///
+/// # Safety
+/// As in [`enter`], which set everything up; the arguments are in the frame, which has that many cells.
+#[inline]
+unsafe fn enter_compiled(ctx: *mut Context, function: u32, frame: Slots, cells: usize) -> bool {
+    // SAFETY: the caller's promise; the tier is the run's.
+    unsafe {
+        if (*ctx).tier.is_null() {
+            return false;
+        }
+        let outer = (*ctx).site;
+        (*ctx).site = Site {
+            ip: std::ptr::null(),
+            fp: frame,
+            top: frame.add(cells),
+        };
+        let (table, budget) = ((*(*ctx).memory).table(), ((*ctx).fuel, (*ctx).polls));
+        match Tier::enter_again((*ctx).tier, table, function, budget, frame) {
+            Entered::NotYet => {
+                (*ctx).site = outer;
+                return false;
+            }
+            Entered::Returned { fuel, polls } => {
+                (*ctx).fuel = fuel;
+                (*ctx).polls = polls;
+            }
+            Entered::Left { left, fuel } => {
+                (*ctx).fuel = fuel;
+                if !matches!(left, Left::Pending) {
+                    (*ctx).stop = Stop::Compiled(left);
+                }
+            }
         }
         true
     }
