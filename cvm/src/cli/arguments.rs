@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use cvm::host::sys::DirGrant;
+use cvm_asm::modules::Definition;
 
 use super::values;
 
@@ -217,6 +218,11 @@ pub(super) struct Run {
     /// Look for modules in this directory, and for C libraries that are allowed
     #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
+
+    /// Define a constant in a module that is found as source, 1 without a value: -D std/heap:DEBUG
+    #[arg(short = 'D', long = "define", value_name = "MODULE:NAME[=VALUE]", action = ArgAction::Append,
+          value_parser = str::parse::<Definition>)]
+    pub(super) define: Vec<Definition>,
 
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]

@@ -44,7 +44,8 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let Some((path, program_args)) = arguments.program.split_first() else {
         return Err(Problem::new("usage", "which program? `cvm run PROGRAM`").into());
     };
-    let program = Input::read(Path::new(path), console)?.link(&arguments.library, console)?;
+    let program = Input::read(Path::new(path), console)?;
+    let program = program.link(&arguments.library, &arguments.define, console)?;
     let program = program.verify(console)?;
     let report = |problem: Problem| {
         console.problem_in(&problem, program.reporter());
