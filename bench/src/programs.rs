@@ -13,7 +13,7 @@ use crate::tools::Tools;
 use contestants::{Entry, Peers};
 
 /// The programs, and what they compute.
-const WORKLOADS: [(&str, &str); 11] = [
+const WORKLOADS: [(&str, &str); 12] = [
     ("fib", "9227465"),
     ("sieve", "3485130"),
     ("matmul", "76910"),
@@ -25,6 +25,7 @@ const WORKLOADS: [(&str, &str); 11] = [
     ("quicksort", "-4644173337454869539"),
     ("trees", "14985902"),
     ("bytecode", "1999998"),
+    ("subleq", "2262"),
 ];
 
 /// What the user chose.
