@@ -18,7 +18,7 @@ pub struct HostFunction {
 macro_rules! host_functions {
     ($($name:literal ($($arg:ident)*) -> ($($result:ident)*) $doc:literal;)*) => {
         /// All host functions in the namespace `sys`.
-        pub const HOST_FUNCTIONS: &[HostFunction] = &[
+        pub static HOST_FUNCTIONS: &[HostFunction] = &[
             $(HostFunction {
                 name: $name,
                 args: &[$(stringify!($arg)),*],

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use cvm::host::sys::DirGrant;
+use cvm_asm::modules::Definition;
 
 use super::values;
 
@@ -47,6 +48,9 @@ Examples:
   cvm run --invoke add math.cvm 2 3        call an exported function; prints its results
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
+  cvm run --profile out.svg x.cvma         a flame graph of functions and lines
+  perf record cvm run --perf-map x.cvma    `perf report` names the compiled functions
+  cvm run --trace x.cvma 2>&1 | head       its first instructions, with operands
 
 CVM_LOG=compile in the environment writes a line for everything that was compiled to \
 standard error, when the run ends.
@@ -215,6 +219,11 @@ pub(super) struct Run {
     #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
 
+    /// Define a constant in a module that is found as source, 1 without a value: -D std/heap:DEBUG
+    #[arg(short = 'D', long = "define", value_name = "MODULE:NAME[=VALUE]", action = ArgAction::Append,
+          value_parser = str::parse::<Definition>)]
+    pub(super) define: Vec<Definition>,
+
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]
     pub(super) invoke: Option<String>,
@@ -231,6 +240,22 @@ pub(super) struct Run {
     /// Print time, fuel and memory at the end
     #[arg(long, help_heading = "Output")]
     pub(super) stats: bool,
+
+    /// Write where the program spends its time: a flame graph (.svg) or collapsed stacks (.folded)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "trace",
+          help_heading = "Watching")]
+    pub(super) profile: Option<PathBuf>,
+
+    /// Tell `perf` the names of compiled functions, in /tmp/perf-PID.map
+    #[arg(long, help_heading = "Watching")]
+    pub(super) perf_map: bool,
+
+    /// Write every instruction before it runs, with registers and operands, to standard error or a file
+    ///
+    /// The program runs in the interpreter then, whatever --engine says.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, value_hint = ValueHint::FilePath,
+          help_heading = "Watching")]
+    pub(super) trace: Option<Option<PathBuf>>,
 
     /// The program (.cvm or .cvma, "-" for standard input) and its arguments
     #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]

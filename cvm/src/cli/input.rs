@@ -9,6 +9,7 @@ use cvm::loader::{self, LinkOptions, Named, SearchPath, link_program};
 use cvm::report::{AllSources, FileSources, MemorySources, Problem, Reporter, Sources};
 use cvm::verify::{Module, ModuleError, load, verify};
 use cvm_asm::diagnostic::Severity;
+use cvm_asm::modules::Definition;
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, SourceFile, assemble, json};
@@ -43,6 +44,8 @@ enum Contents {
 /// A program that may run, with the sources for its reports.
 #[derive(Clone)]
 pub(super) struct Program {
+    /// The name as it was given.
+    pub(super) name: Arc<str>,
     pub(super) module: Arc<Module>,
     sources: Arc<dyn Sources + Send + Sync>,
 }
@@ -133,8 +136,7 @@ impl Input {
     pub(super) fn search(&self, directories: &[PathBuf]) -> SearchPath {
         let path = SearchPath {
             directories: directories.to_vec(),
-            has_standard: true,
-            debug: true,
+            ..SearchPath::standard()
         };
         let listed = std::env::var_os("CVM_PATH").unwrap_or_default();
         path.list(&listed).beside(Path::new(&self.name))
@@ -158,7 +160,12 @@ impl Input {
     }
 
     /// Links it with the modules that it imports, if there are any.
-    pub(super) fn link(self, directories: &[PathBuf], console: &Console) -> Result<Input, Failure> {
+    pub(super) fn link(
+        self,
+        directories: &[PathBuf],
+        definitions: &[Definition],
+        console: &Console,
+    ) -> Result<Input, Failure> {
         let image = match &self.contents {
             Contents::Assembled(image) => (**image).clone(),
             // What is wrong with the bytes is said when they are verified.
@@ -172,7 +179,8 @@ impl Input {
         if !image.imports.iter().any(is_module) {
             return Ok(self);
         }
-        let search = self.search(directories);
+        let mut search = self.search(directories);
+        search.definitions = definitions.to_vec();
         let Input { name, sources, .. } = self;
         let program = Named::of_file(Path::new(&name), image);
         let linked = link_program(program, Vec::new(), &search, LinkOptions::default());
@@ -239,6 +247,7 @@ impl Input {
         };
         console.warnings(&name, module.warnings());
         Ok(Program {
+            name: name.into(),
             module: Arc::new(module),
             sources,
         })

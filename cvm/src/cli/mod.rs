@@ -13,7 +13,10 @@ mod ldd;
 mod log;
 mod manual;
 mod output;
+mod perf_map;
+mod profile;
 mod run;
+mod trace;
 mod values;
 mod verify;
 

@@ -419,6 +419,28 @@ pub(super) fn set_running(table: *mut Descriptor) -> *mut Descriptor {
     RUNNING.replace(table)
 }
 
+/// What [`set_running`] noted.
+#[cfg(feature = "profile")]
+pub(super) fn running() -> *mut Descriptor {
+    RUNNING.get()
+}
+
+/// Tells the frames that wait for C in a run of compiled code alone.
+///
+/// # Safety
+/// The state is that of such a run. Fit for a signal handler.
+#[cfg(feature = "profile")]
+pub(super) unsafe fn tell_segments(state: &State, tell: &mut dyn FnMut(u32)) {
+    let mut next = state.segments;
+    // SAFETY: segments are on the stacks of callbacks that wait.
+    unsafe {
+        while let Some(segment) = next.as_ref() {
+            segment.tell(tell);
+            next = segment.outer;
+        }
+    }
+}
+
 /// Where compiled code goes on behind a load that the system refused, if `pc` is one: behind it, after noting that.
 ///
 /// # Safety

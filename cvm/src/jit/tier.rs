@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use cvm_spec::image::Image;
 
-use crate::compiled::CompiledUnit;
+use crate::compiled::{CompiledUnit, Listener};
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
@@ -75,6 +75,8 @@ pub(crate) struct Published {
     done: Mutex<Compilation>,
     /// In the order in which they were done.
     units: Mutex<Vec<CompiledUnit>>,
+    /// Who is told of code before it runs.
+    listener: Mutex<Option<Listener>>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +101,13 @@ impl Published {
             hints: OnceLock::new(),
             done: Mutex::default(),
             units: Mutex::default(),
+            listener: Mutex::default(),
         }
+    }
+
+    /// Tells somebody of all code that is compiled from now on.
+    pub(crate) fn set_listener(&self, listener: Option<&Listener>) {
+        *lock(&self.listener) = listener.cloned();
     }
 
     /// What was compiled so far.
@@ -188,6 +196,11 @@ impl Published {
             done.functions += code.functions();
             done.bytes += code.size();
             done.time += start.elapsed();
+            drop(done);
+            let listener = lock(&self.listener).clone();
+            if let Some(Listener(tell)) = listener {
+                tell(&code.pieces(image));
+            }
         }
         let entry = |start: Option<*const u8>, adapter: (u16, u16)| {
             let code = code.as_ref()?;

@@ -268,6 +268,11 @@ impl<'a> Names<'a> {
         None
     }
 
+    /// The program's instructions.
+    pub(super) fn text_section(self) -> &'a [u8] {
+        &self.image.text
+    }
+
     /// The mnemonic at a text offset.
     pub(super) fn mnemonic(self, offset: u32) -> Option<&'static str> {
         let (instruction, _) = decode(&self.image.text, offset as usize).ok()?;

@@ -5,5 +5,8 @@ mod faults;
 mod files;
 mod host;
 mod modules;
+#[cfg(feature = "profile")]
+mod profile;
 mod support;
 mod tour;
+mod watch;

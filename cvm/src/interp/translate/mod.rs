@@ -74,7 +74,7 @@ impl TypeNumbers {
 impl Code {
     /// Translates a verified image.
     pub(crate) fn translate(image: &Image, options: CodeOptions) -> Code {
-        let mut builder = Builder::new(image.text.len() / 3 + 16);
+        let mut builder = Builder::new(image.text.len() / 3 + 16, options.profiled);
         let mut body = Body::default();
         let mut frame = Frame::default();
         let mut depths = Depths::default();
