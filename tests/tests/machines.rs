@@ -270,9 +270,14 @@ fn subleq_prints_text_and_echoes_input() {
     let echo = image(&[
         -1, 12, 3, 13, 13, 6, 12, 13, 15, 14, 14, -1, 0, 0, 0, 12, -1, 18, 14, 14, 0,
     ]);
+    // The first instruction changes its own c, word 2, from 9 to -91; it goes to 9 all the same, and writes "A".
+    let own = image(&[6, 2, 9, 0, 0, 0, 100, 0, 0, 15, -1, 12, 0, 0, -1, 65]);
     let machine = Machine::new("subleq")
         .guest("text", written)
-        .guest("echo", echo);
+        .guest("echo", echo)
+        .guest("own", own);
+    machine.prints(&["g/own"], "A");
+    machine.prints(&["-s", "g/own"], "A");
     machine.prints(&["g/text"], "Hi\n");
     machine.answers(&["g/echo"], "one\ntwo", "one\ntwo");
     machine.answers(&["g/echo"], "", "");
@@ -462,6 +467,9 @@ fn iridium_talks_with_its_user() {
     );
     // The end of the input ends the dialogue as well.
     assert_eq!(machine.run_with(&[], "nop\n").printed, ">>> >>> \n");
+    // A name that is not given is asked for.
+    let seen = machine.run_with(&[], "!load_file\ng/file\n");
+    assert_eq!(seen.printed, ">>> file: loaded\n>>> \n");
 }
 
 #[test]
