@@ -296,7 +296,8 @@ fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
 }
 
 fn read_up_to(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Small files are read at once.
+    let mut bytes = Vec::with_capacity(most.min(16 << 10) as usize);
     from.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
