@@ -86,7 +86,7 @@ impl Assembler<'_> {
     pub(super) fn unreachable(&mut self, c: &Cursor<'_>, opcode: Opcode, start: usize) {
         if opcode == Opcode::Land {
             self.function.reachable = true;
-            self.function.reached_by = None;
+            self.function.reached_by.clear();
             self.function.depth = 0;
             return;
         }

@@ -47,8 +47,8 @@ pub(super) struct FunctionState {
     pub(super) fresh: Vec<u32>,
     /// A disagreement that the next instruction reports.
     pub(super) mismatch: Option<Mismatch>,
-    /// The label that made it so; nothing if the instruction before goes on.
-    pub(super) reached_by: Option<u32>,
+    /// The labels through one of which it is reached, if a jump leads there; none if there is another way.
+    pub(super) reached_by: Vec<u32>,
     /// The last instruction.
     pub(super) last: Place,
     /// Operands that are known to be data pointers, the top in bit 0.
@@ -306,9 +306,12 @@ impl Assembler<'_> {
 
     /// What is checked and recorded in a function without errors.
     fn finish_function(&mut self, size: usize) {
-        let label = self.function.reached_by;
-        let used = label.is_none_or(|label| self.labels[label as usize].used);
-        if size == 0 || self.function.reachable && used {
+        let labels = &self.function.reached_by;
+        let reached = labels.is_empty()
+            || labels
+                .iter()
+                .any(|label| self.labels[*label as usize].jumped);
+        if size == 0 || self.function.reachable && reached {
             self.falls_off_end(size);
             return;
         }

@@ -478,7 +478,9 @@ impl Assembler<'_> {
             return Ok((JumpTarget::Global(name), place));
         }
         let label = self.local_label(name, place);
-        self.labels[label as usize].used = true;
+        let record = &mut self.labels[label as usize];
+        record.used = true;
+        record.jumped = true;
         Ok((JumpTarget::Local(label), place))
     }
 

@@ -69,7 +69,7 @@ impl Assembler<'_> {
         self.function.depth = UNKNOWN;
         self.function.data_cells = 0;
         self.function.reachable = true;
-        self.function.reached_by = None;
+        self.function.reached_by.clear();
     }
 
     /// A jump leads to a label from here; `popped` cells are gone by then.
@@ -159,6 +159,7 @@ impl Assembler<'_> {
             self.report_in(place.expansion, diagnostic);
         }
         self.function.depth = 0;
+        self.function.reached_by.clear();
     }
 
     /// `jmp_i`: the operand stack holds the target and nothing else.

@@ -44,6 +44,8 @@ pub(super) struct LocalLabel {
     /// Where it is defined; until then, where it was used first.
     pub(super) place: Place,
     pub(super) used: bool,
+    /// A jump leads here; a pointer alone does not, but for a `land`.
+    pub(super) jumped: bool,
     /// Cells on the operand stack there, as far as it is known.
     pub(super) depth: i32,
     /// The jump that says so.
@@ -269,10 +271,11 @@ impl Assembler<'_> {
     fn reach(&mut self, name: Name) {
         let label = self.names.entry(name).local;
         let function = &mut self.function;
-        let before = function.reached_by.map(|label| label as usize);
-        let certain = before.is_none_or(|label| self.labels[label].used);
-        if !function.reachable || !certain {
-            function.reached_by = Some(label);
+        if !function.reachable {
+            function.reached_by.clear();
+            function.reached_by.push(label);
+        } else if !function.reached_by.is_empty() {
+            function.reached_by.push(label);
         }
         function.reachable = true;
         function.data_cells = 0;
@@ -315,6 +318,7 @@ impl Assembler<'_> {
             offset: UNPLACED,
             place,
             used: false,
+            jumped: false,
             depth: UNKNOWN,
             from: place,
             first: None,

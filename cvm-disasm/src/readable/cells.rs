@@ -62,6 +62,21 @@ impl Cells {
         cells
     }
 
+    /// The first pointer that leads to no function and no object: the assembler has nothing to relocate it by.
+    pub(super) fn astray(&self, image: &Image, objects: &Objects) -> Option<String> {
+        let of = |tag: Tag, cells: &[Cell]| {
+            let astray = cells
+                .iter()
+                .find(|cell| !leads_somewhere(Pointer(cell.value), image, objects))?;
+            let place = Pointer::new(tag, u64::from(astray.offset));
+            let pointer = Pointer(astray.value);
+            Some(format!(
+                "the pointer at {place} is {pointer}, which lies in no function and no object"
+            ))
+        };
+        of(Tag::Data, &self.data).or_else(|| of(Tag::Bss, &self.bss))
+    }
+
     /// The pointers in a segment.
     pub(super) fn segment(&self, tag: Tag) -> &[Cell] {
         match tag {
@@ -93,6 +108,23 @@ fn in_bss(image: &Image, offset: u32) -> Option<u64> {
         .partition_point(|extent| extent.offset <= offset);
     let extent = image.bss_init.get(after.checked_sub(1)?)?;
     at(&extent.bytes, extent.offset, offset)
+}
+
+/// Whether a pointer to text, data or bss lies in a function or object, or right behind one.
+fn leads_somewhere(pointer: Pointer, image: &Image, objects: &Objects) -> bool {
+    let Ok(offset) = u32::try_from(pointer.offset()) else {
+        return false;
+    };
+    match pointer.tag() {
+        Tag::Text => {
+            let after = image
+                .functions
+                .partition_point(|function| function.start <= offset);
+            after > 0 && offset <= image.functions[after - 1].end()
+        }
+        tag @ (Tag::Data | Tag::Bss) => objects.holds(tag, offset),
+        _ => true,
+    }
 }
 
 /// Finds the cells that can only be pointers.

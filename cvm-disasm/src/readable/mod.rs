@@ -108,6 +108,11 @@ impl<'a> Program<'a> {
             .collect();
         let objects = Objects::new(image, &mut namer, checked.references);
         let cells = Cells::new(image, &objects, &checked.sweep.starts);
+        if !image.relocations.is_empty()
+            && let Some(what) = cells.astray(image, &objects)
+        {
+            return Err(DisassembleError::Image { what });
+        }
         let mut places = checked.pointed;
         for offset in cells.text_offsets() {
             places.insert(usize::try_from(offset).unwrap_or(usize::MAX));

@@ -66,13 +66,24 @@ impl Objects {
         Some(label.name)
     }
 
+    /// Whether an offset lies in an object or right behind it.
+    pub(super) fn holds(&self, tag: Tag, offset: u32) -> bool {
+        self.around(tag, offset).is_some()
+    }
+
+    /// The last label up to an offset, if its object reaches so far.
+    fn around(&self, tag: Tag, offset: u32) -> Option<&Label> {
+        let labels = self.segment(tag);
+        let after = labels.partition_point(|label| label.offset <= offset);
+        let label = &labels[after.checked_sub(1)?];
+        (offset <= label.end).then_some(label)
+    }
+
     /// Prints what stands behind `d:` or `b:` for an offset: a name, a name and a distance, or a number.
     #[inline]
     pub(super) fn operand(&self, out: &mut Text<'_>, namer: &Namer, tag: Tag, offset: u32) {
-        let labels = self.segment(tag);
-        let after = labels.partition_point(|label| label.offset <= offset);
-        match after.checked_sub(1).map(|index| &labels[index]) {
-            Some(label) if offset <= label.end => {
+        match self.around(tag, offset) {
+            Some(label) => {
                 out.bytes(namer.text(label.name));
                 if offset > label.offset {
                     out.byte(b'+').number(offset - label.offset);

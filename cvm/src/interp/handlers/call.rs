@@ -103,10 +103,15 @@ handlers! {
     }
 
     /// Continues in the function whose first op the data cell names; b arguments from slot a move to the frame's
-    /// start, c cells are needed.
+    /// start, c cells are needed. The data cell's c are the bytes that this function's frame gives back in `l:`, once
+    /// nothing can fail.
     fn tail_call(ip, fp, shadow, table, ctx) {
         if fp.wrapping_add((*ip).c as usize) > (*ctx).cells_end {
             return raise_code(ip, ctx, FaultCode::CallStackOverflow, 0, 0);
+        }
+        let released = (*ip.add(1)).c;
+        if released != 0 {
+            release(ctx, u64::from(released));
         }
         std::ptr::copy(fp.add((*ip).a as usize), fp, (*ip).b as usize);
         goto((*ip.add(1)).word.op, fp, shadow, table, ctx)

@@ -189,12 +189,8 @@ impl Translation<'_, '_> {
                 self.builder.emit(Id::call_indirect, first, target, wanted);
             }
             Opcode::RetCall => {
-                if self.frame.local_size != 0 {
-                    self.builder
-                        .emit(Id::leave_local, 0, 0, self.frame.local_size);
-                }
                 self.builder.emit(Id::tail_call, first, pops as u16, 0);
-                let cell = self.builder.emit_data(0, 0, 0);
+                let cell = self.builder.emit_data(0, 0, self.frame.local_size);
                 self.calls.push((cell, index));
             }
             Opcode::RetCallI => {
