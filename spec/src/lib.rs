@@ -24,3 +24,4 @@ pub mod image;
 pub mod isa;
 pub mod limits;
 pub mod pointer;
+pub mod wasm;
