@@ -187,7 +187,7 @@ fn exports(program: &mut Program<'_, '_>, image: &mut Image) -> Result<(), Trans
             // The memory is the program's heap, which everything linked to it sees; tables are its own.
             ExternalKind::Memory | ExternalKind::Table | ExternalKind::Tag => continue,
         };
-        let name = escaped(export.name);
+        let name = export_name(export.name);
         if name.len() > NAME_MAX {
             return Err(TranslateError::Name {
                 what: "the export",
@@ -251,16 +251,16 @@ fn import_names(
             "a module's name is {rules}, of at most {MODULE_MAX} bytes"
         )));
     }
-    let name = escaped(import.name);
+    let name = export_name(import.name);
     if name.len() > NAME_MAX {
         return Err(refused(format!("its name is longer than {NAME_MAX} bytes")));
     }
     Ok((image.add_string(module), image.add_string(&name)))
 }
 
-/// A name as imports and exports have it: control characters and `%` as `%` and two hexadecimal digits for each byte,
+/// The name of an export, or of an import, in the image: control characters and `%` as `%` and two hexadecimal digits for each byte,
 /// and `%` alone for the empty name.
-pub(crate) fn escaped(name: &str) -> String {
+pub fn export_name(name: &str) -> String {
     if name.is_empty() {
         return "%".to_string();
     }

@@ -30,6 +30,7 @@ mod types;
 use cvm_spec::image::Image;
 
 pub use error::TranslateError;
+pub use finish::export_name;
 
 use layout::Layout;
 use module::Module;

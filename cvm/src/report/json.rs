@@ -30,6 +30,8 @@ struct FaultObject<'a> {
     backtrace: Vec<FrameObject<'a>>,
     omitted: Option<OmittedObject>,
     abort_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<&'static str>,
     types: Option<TypesObject>,
     import: Option<&'a str>,
     library: Option<&'a str>,
@@ -282,6 +284,7 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
             count: count.to_string(),
         }),
         abort_code: fault.abort_code,
+        trap: facts.trap,
         types: fault.types.map(|[wanted, found]| TypesObject {
             wanted: wanted.into(),
             found: found.into(),
