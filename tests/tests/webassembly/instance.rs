@@ -7,7 +7,7 @@ use cvm::host::Host;
 use cvm::machine::{Engine, Exit, Limits, Machine, MachineError, Tiering};
 use cvm::verify::verify;
 use cvm_spec::image::ExportKind;
-use cvm_spec::pointer::ShortPointer;
+use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
 use cvm_wasm::{Options, Provided, TranslateError, translate};
 
 /// The module that the suite's scripts import from.
@@ -121,6 +121,14 @@ impl Instance {
     /// Calls an exported function.
     pub fn call(&mut self, name: &str, args: &[u64]) -> Outcome {
         outcome(self.machine.call(&cvm_wasm::export_name(name), args))
+    }
+
+    /// All bytes of linear memory.
+    pub fn memory(&mut self) -> Vec<u8> {
+        let memory = self.machine.memory();
+        let length = memory.segment_size(Tag::Heap);
+        let start = Pointer::new(Tag::Heap, 0).0;
+        memory.read(start, length).map(<[u8]>::to_vec).unwrap_or_default()
     }
 
     /// The value of an exported global.

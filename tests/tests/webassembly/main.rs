@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod instance;
+mod random;
 mod script;
 
 use cvm::machine::Engine;
