@@ -343,7 +343,7 @@ fn flush(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     match file {
         0 => return Err(HostError::BadFile.into()),
         1 => sys.streams.flush_stdout()?,
-        2 => sys.streams.stderr.flush()?,
+        2 => sys.streams.flush_stderr()?,
         _ => sys.files.writable(file)?,
     }
     Ok(0)

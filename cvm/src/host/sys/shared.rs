@@ -56,7 +56,12 @@ impl SharedStreams {
         self.lock().stdout.flush()
     }
 
-    /// The same, when nobody can be told an error number.
+    /// The same for standard error.
+    pub(in crate::host) fn flush_stderr(&self) -> Result<(), Stop> {
+        self.lock().stderr.flush()
+    }
+
+    /// Hands buffered output to the system where the program cannot be told an error number.
     pub(in crate::host) fn flush(&self) -> Result<(), HostStop> {
         match self.flush_stdout() {
             Ok(()) => Ok(()),

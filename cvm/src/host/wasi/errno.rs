@@ -57,7 +57,6 @@ errnos! {
     NotSeekable = 70 SPIPE;
     TextBusy = 74 TXTBSY;
     OtherDevice = 75 XDEV;
-    NotCapable = 76;
 }
 
 /// Why a function has no result.
