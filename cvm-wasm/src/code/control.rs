@@ -1,10 +1,12 @@
 //! Blocks, branches and calls.
 
 use cvm_spec::isa::Opcode;
+use cvm_spec::limits::SWITCH_MAX;
 use cvm_spec::wasm::Trap;
 use wasmparser::{BlockType, BrTable, Operator};
 
 use super::Body;
+use crate::error::TranslateError;
 use crate::text::Jump;
 
 /// No jump.
@@ -52,7 +54,11 @@ impl Label {
 
 impl Body<'_, '_, '_> {
     /// Translates what changes the flow of control; whether it was such an instruction.
-    pub(super) fn control(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn control(
+        &mut self,
+        operator: &Operator<'_>,
+        offset: u64,
+    ) -> Result<bool, TranslateError> {
         match operator {
             Operator::Block { blockty } => self.open(*blockty, self.height),
             Operator::Loop { blockty } => {
@@ -82,7 +88,7 @@ impl Body<'_, '_, '_> {
                 self.dead = Some(0);
             }
             Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
-            Operator::BrTable { targets } => self.branch_table(targets),
+            Operator::BrTable { targets } => self.branch_table(targets, offset)?,
             Operator::Return => {
                 self.program.text.op(Opcode::Ret);
                 self.dead = Some(0);
@@ -92,9 +98,9 @@ impl Body<'_, '_, '_> {
                 self.program.return_call(*function_index);
                 self.dead = Some(0);
             }
-            _ => return false,
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     /// Follows blocks in code that no path reaches.
@@ -223,7 +229,15 @@ impl Body<'_, '_, '_> {
         self.program.text.land(skip);
     }
 
-    fn branch_table(&mut self, targets: &BrTable<'_>) {
+    fn branch_table(&mut self, targets: &BrTable<'_>, offset: u64) -> Result<(), TranslateError> {
+        if targets.len() >= SWITCH_MAX {
+            return Err(TranslateError::TooLarge {
+                what: "targets of a branch",
+                found: u64::from(targets.len()) + 1,
+                limit: u64::from(SWITCH_MAX),
+                offset,
+            });
+        }
         let height = self.height - 1;
         self.dead = Some(0);
         // The operator has been read as a whole, so its targets are numbers.
@@ -250,5 +264,6 @@ impl Body<'_, '_, '_> {
             }
             self.branch(depth, height);
         }
+        Ok(())
     }
 }

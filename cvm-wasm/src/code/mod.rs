@@ -178,7 +178,7 @@ impl Body<'_, '_, '_> {
         if arithmetic::is_nothing(operator) {
             return Ok(());
         }
-        if self.control(operator) || self.memory(operator) || self.table(operator) {
+        if self.control(operator, offset)? || self.memory(operator) || self.table(operator) {
             return Ok(());
         }
         let text = &mut self.program.text;

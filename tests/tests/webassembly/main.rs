@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+mod hostile;
 mod instance;
 mod random;
 mod script;
