@@ -1,19 +1,24 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|library|startup|load|auto|protection|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
 //! go to standard output as tables and to `bench/results/` as JSON.
 
 mod assemble;
+mod auto;
 mod disassemble;
 mod foreign;
+mod library;
 mod lines;
+mod load;
 mod measure;
 mod programs;
+mod protection;
 mod report;
+mod startup;
 mod tools;
 mod wasm;
 mod wat;
@@ -55,19 +60,32 @@ enum What {
     Disassemble,
     /// Calls of C: cvm, libffi, LuaJIT and Python beside C itself
     Foreign,
+    /// The standard library beside Lua's: maps, sorting, blocks of memory, printing, JSON
+    Library,
     /// CVM's engines, gcc, clang, wasmtime, wasmi, Lua, LuaJIT and Python on programs of about a second
     Programs {
         /// Only contestants whose name contains one of these, separated by commas
         #[arg(long, value_delimiter = ',', value_name = "NAMES")]
         contestants: Vec<String>,
     },
+    /// Starting the smallest program, beside others and an empty C program
+    Startup,
+    /// Reading, verifying, translating and compiling a large module
+    Load,
+    /// The engine that chooses beside the compiler, on programs of a second or more
+    Auto,
+    /// What each check costs: the same programs compiled without it
+    Protection,
     /// Everything
     All,
-    /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by `programs`)
+    /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by the others)
     #[command(hide = true)]
     Wasm {
         /// The module
         module: PathBuf,
+        /// Only translates it, and prints the seconds of that
+        #[arg(long)]
+        load: bool,
     },
     /// Runs a program and writes its time and peak memory to a file (used by the others)
     #[command(hide = true)]
@@ -139,8 +157,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    if let What::Wasm { module } = &arguments.what {
-        return wasm::run(module);
+    if let What::Wasm { module, load } = &arguments.what {
+        return match load {
+            true => wasm::load(module),
+            false => wasm::run(module),
+        };
     }
     if let What::Execute { usage, command } = &arguments.what {
         return measure::execute_here(usage, command);
@@ -173,6 +194,21 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     if matches!(arguments.what, What::Foreign | What::All) {
         tables.push(foreign::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Library | What::All) {
+        tables.push(library::run(&tools, rounds, &arguments.only)?);
+    }
+    if matches!(arguments.what, What::Startup | What::All) {
+        tables.push(startup::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Load | What::All) {
+        tables.push(load::run(&tools, rounds)?);
+    }
+    if matches!(arguments.what, What::Auto | What::All) {
+        tables.push(auto::run(&tools, rounds, &arguments.only)?);
+    }
+    if matches!(arguments.what, What::Protection | What::All) {
+        tables.push(protection::run(&tools, rounds, &arguments.only)?);
     }
     for table in &tables {
         report::write_json(&results, table, &tools)?;

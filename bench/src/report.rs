@@ -11,7 +11,7 @@ use crate::tools::{Tools, load, machine};
 /// What was measured in one part of the benchmark.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
-    /// `assemble`, `disassemble` or `programs`.
+    /// The part's name, as on the command line.
     pub(crate) name: &'static str,
     /// Versions and sizes, as (label, text).
     pub(crate) facts: Vec<(String, String)>,
@@ -120,8 +120,10 @@ pub(crate) fn seconds(value: f64) -> String {
         format!("{value:.1} s")
     } else if value >= 1.0 {
         format!("{value:.2} s")
-    } else {
+    } else if value >= 0.01 {
         format!("{:.0} ms", value * 1e3)
+    } else {
+        format!("{:.3} ms", value * 1e3)
     }
 }
 

@@ -71,8 +71,19 @@ impl Tools {
 impl Tools {
     /// Builds the program that runs WebAssembly with wasmtime; a workspace of its own, because wasmtime takes minutes.
     pub(crate) fn build_wasmtime(&self) -> Result<PathBuf, Error> {
-        let directory = self.bench.join("wasmtime");
-        eprintln!("building wasmtime in {}", directory.display());
+        self.build_workspace("wasmtime", "run-wasmtime")
+    }
+
+    /// Builds the program that measures steps of the machine, and code without checks; a workspace of its own, because
+    /// the machine is built with a feature that nothing else may have.
+    pub(crate) fn build_runner(&self) -> Result<PathBuf, Error> {
+        self.build_workspace("runner", "run-cvm")
+    }
+
+    /// Builds a workspace in a folder of its own beside this one; gives its program.
+    fn build_workspace(&self, folder: &str, program: &str) -> Result<PathBuf, Error> {
+        let directory = self.bench.join(folder);
+        eprintln!("building {program} in {}", directory.display());
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         execute(
             Command::new(cargo)
@@ -82,7 +93,7 @@ impl Tools {
                 .arg(directory.join("target")),
             Output::Dropped,
         )?;
-        Ok(directory.join("target/release/run-wasmtime"))
+        Ok(directory.join("target/release").join(program))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use wasmi::{Engine, Linker, Module, Store};
+use wasmi::{CompilationMode, Config, Engine, Linker, Module, Store};
 
 use crate::Error;
 
@@ -14,6 +14,20 @@ pub(crate) fn run(path: &Path) -> Result<(), Error> {
     let (result, seconds) =
         call(&bytes).map_err(|error| Error::Other(format!("{}: {error}", path.display())))?;
     println!("{result} {seconds:.6}");
+    Ok(())
+}
+
+/// Translates a module, all of it at once, and prints `translate` and the seconds.
+pub(crate) fn load(path: &Path) -> Result<(), Error> {
+    let bytes = std::fs::read(path).map_err(Error::io(path.display().to_string()))?;
+    let mut config = Config::default();
+    config.compilation_mode(CompilationMode::Eager);
+    let engine = Engine::new(&config);
+    let start = Instant::now();
+    let module = Module::new(&engine, &bytes);
+    let seconds = start.elapsed().as_secs_f64();
+    module.map_err(|error| Error::Other(format!("{}: {error}", path.display())))?;
+    println!("translate {seconds:.6}");
     Ok(())
 }
 

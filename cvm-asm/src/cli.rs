@@ -14,6 +14,9 @@ the image is written beside the first file, with the ending .cvm.";
 const EXAMPLES: &str = "  \
   cvm-asm hello.cvma                        assemble to hello.cvm
   cvm-asm -g -o game.cvm main.cvma ui.cvma  one program from two files, with line table
+  cvm-asm -o app.cvm main.cvma geo.cvm      link a module in
+  cvm-asm --static -o app.cvm main.cvma     link in every module that it imports
+  cvm-asm --shared -o geo.cvm geo.cvma      make a module
   cvm-asm --deny warnings -D LEVEL=3 a.cvma define LEVEL as 3; warnings stop the build
   cvm-asm --listing a.lst --map a.map a.cvma
   generate | cvm-asm -o out.cvm -           read the source from standard input
@@ -24,7 +27,7 @@ const EXIT_STATUS: &str = "  \
   0   the image was written (warnings do not change that)
   1   errors in the source, each reported on standard error
   64  wrong use of the command line
-  65  an input that is no source: an image, or larger than 1 GiB
+  65  an input that is no source and no module, is larger than 1 GiB, or cannot be linked
   66  an input file is missing or cannot be read
   73  an output file cannot be created, or would overwrite a source
   74  writing failed on the way, for example because the disk is full
@@ -38,7 +41,7 @@ No output file is touched unless all of them can be written.
           after_help = format!("Examples:\n{EXAMPLES}\nExit status:\n{EXIT_STATUS}"),
           override_usage = "cvm-asm [OPTIONS] FILE...")]
 pub(crate) struct Arguments {
-    /// Source files; "-" is standard input
+    /// Source files, and images of modules to link in; "-" is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath,
           required_unless_present_any = ["explain", "completions", "man"])]
     pub(crate) files: Vec<PathBuf>,
@@ -50,6 +53,14 @@ pub(crate) struct Arguments {
     /// Put line table, names of locals and labels into the image
     #[arg(short = 'g', long = "debug", help_heading = "Output")]
     pub(crate) debug: bool,
+
+    /// Make a module for others: without an entry, with something exported
+    #[arg(long, help_heading = "Output")]
+    pub(crate) shared: bool,
+
+    /// Link all modules in that the program imports, as `cvm run` would find them
+    #[arg(long = "static", help_heading = "Output")]
+    pub(crate) is_static: bool,
 
     /// Leave all symbols out of the image
     #[arg(long, conflicts_with = "debug", help_heading = "Output")]
@@ -72,7 +83,7 @@ pub(crate) struct Arguments {
           action = ArgAction::Append, help_heading = "Source")]
     pub(crate) include: Vec<PathBuf>,
 
-    /// Look for C libraries in this directory too, to check the symbols that .foreign names
+    /// Look for modules in this directory, for --static, and for C libraries, to check what .foreign names
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath,
           action = ArgAction::Append, help_heading = "Source")]
     pub(crate) library: Vec<PathBuf>,

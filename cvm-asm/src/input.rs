@@ -1,9 +1,10 @@
-//! Reading source files.
+//! Reading source files, and images of modules.
 
 use crate::Failure;
 use crate::output::{identity, is_standard, reason};
+use cvm_asm::modules::Named;
 use cvm_asm::source::SourceFile;
-use cvm_spec::image::MAGIC;
+use cvm_spec::image::{MAGIC, reader};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,15 @@ use std::path::{Path, PathBuf};
 /// The largest source file in bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// Reads all inputs; `-` is standard input.
-pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
+/// What is given: sources of the program, and images of modules.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    pub(crate) sources: Vec<SourceFile>,
+    pub(crate) modules: Vec<Named>,
+}
+
+/// Reads all inputs; `-` is standard input. A single image is refused unless it is to be linked.
+pub(crate) fn read_all(paths: &[PathBuf], links: bool) -> Result<Inputs, Failure> {
     let mut seen = Vec::new();
     for path in paths {
         let place = if is_standard(path) {
@@ -26,7 +34,33 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
         }
         seen.push(place);
     }
-    paths.iter().map(|path| read(path)).collect()
+    let mut inputs = Inputs::default();
+    for path in paths {
+        let source = read(path)?;
+        if !source.text.starts_with(&MAGIC) {
+            inputs.sources.push(source);
+            continue;
+        }
+        if paths.len() == 1 && !links {
+            return Err(refused(format!(
+                "`{}` is an image, not assembly: `cvm-disasm` turns it into text",
+                source.name
+            )));
+        }
+        let read = reader::read(&source.text).map_err(|error| {
+            let file = &source.name;
+            refused(format!("`{file}` is a damaged CVM image: {error}"))
+        })?;
+        inputs.modules.push(Named::of_file(path, read.image));
+    }
+    Ok(inputs)
+}
+
+fn refused(message: String) -> Failure {
+    Failure {
+        status: 65,
+        ..Failure::usage(message)
+    }
 }
 
 fn read(path: &Path) -> Result<SourceFile, Failure> {
@@ -35,26 +69,15 @@ fn read(path: &Path) -> Result<SourceFile, Failure> {
         false => (path.to_string_lossy().into_owned(), file_contents(path)),
     };
     let text = text.map_err(|error| Failure {
-        message: format!(
+        status: 66,
+        ..Failure::usage(format!(
             "cannot read `{name}`: {}{}",
             reason(&error),
             nearby(path, &error)
-        ),
-        status: 66,
+        ))
     })?;
-    let refused = |message| {
-        Err(Failure {
-            message,
-            status: 65,
-        })
-    };
-    if text.starts_with(&MAGIC) {
-        return refused(format!(
-            "`{name}` is an image, not assembly: `cvm-disasm` turns it into text"
-        ));
-    }
     if text.len() as u64 > LARGEST {
-        return refused(format!("`{name}` is larger than {LARGEST} bytes"));
+        return Err(refused(format!("`{name}` is larger than {LARGEST} bytes")));
     }
     Ok(SourceFile { name, text })
 }

@@ -68,6 +68,8 @@ struct Failure<'a> {
     kind: &'static str,
     message: &'a str,
     exit_status: u8,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 /// A diagnostic as one line, without the line break.
@@ -105,12 +107,13 @@ pub fn summary(errors: usize, warnings: usize, omitted: usize) -> String {
 }
 
 /// An error that has no place in a source: a file that is missing or cannot be written.
-pub fn failure(message: &str, exit_status: u8) -> String {
+pub fn failure(message: &str, exit_status: u8, notes: &[String]) -> String {
     line(&Failure {
         version: VERSION,
         kind: "failure",
         message,
         exit_status,
+        notes,
     })
 }
 

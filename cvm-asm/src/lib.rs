@@ -50,11 +50,12 @@ pub mod json;
 pub mod libraries;
 pub mod listing;
 pub mod map;
+pub mod modules;
 pub mod render;
 pub mod source;
-pub mod suggest;
 
 pub use assemble::assemble;
+pub use cvm_spec::suggest;
 pub use source::SourceFile;
 
 /// What the caller wants of an assembly.

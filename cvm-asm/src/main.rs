@@ -2,16 +2,18 @@
 
 mod cli;
 mod input;
+mod linking;
 mod output;
 
 use clap::Parser;
 use cli::{Arguments, Format};
 use cvm_asm::diagnostic::{Diagnostic, DiagnosticCode, Levels, Severity};
 use cvm_asm::render::{self, Renderer};
-use cvm_asm::source::{SourceFile, SourceMap};
+use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, assemble, deps, json, libraries, listing, map, suggest};
 use cvm_spec::image::{Image, writer};
 use cvm_symbols::Search;
+use input::Inputs;
 use output::{OutputError, Outputs, identity, is_standard};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ const SOURCE_ERRORS: u8 = 1;
 struct Failure {
     message: String,
     status: u8,
+    /// More lines of text.
+    notes: Vec<String>,
 }
 
 impl Failure {
@@ -31,6 +35,7 @@ impl Failure {
         Self {
             message: message.into(),
             status: USAGE,
+            notes: Vec::new(),
         }
     }
 }
@@ -40,6 +45,7 @@ impl From<OutputError> for Failure {
         Self {
             status: error.exit_status(),
             message: error.to_string(),
+            notes: Vec::new(),
         }
     }
 }
@@ -77,7 +83,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     }
     let levels = levels(arguments)?;
     let outputs = Destinations::new(arguments)?;
-    let sources = input::read_all(&arguments.files)?;
+    let links = arguments.is_static || arguments.shared;
+    let Inputs { sources, modules } = input::read_all(&arguments.files, links)?;
     outputs.protect(&arguments.files, arguments)?;
     let options = Options {
         debug: arguments.debug,
@@ -92,15 +99,35 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let missing = libraries::check(&assembled.foreign, &search);
     assembled.diagnostics.extend(missing);
     levels.apply(&mut assembled.diagnostics);
-    let files = SourceMap::new(sources.iter().chain(&assembled.included));
-    let errors = report(&assembled.diagnostics, &files, arguments);
-    match &assembled.image {
-        Some(image) if errors == 0 => {
-            outputs.write(image, &assembled, &sources, &files, arguments)?;
-            Ok(0)
-        }
-        _ => Ok(SOURCE_ERRORS),
+    let errors = {
+        let files = SourceMap::new(sources.iter().chain(&assembled.included));
+        report(&assembled.diagnostics, &files, arguments)
+    };
+    if errors > 0 || assembled.image.is_none() {
+        return Ok(SOURCE_ERRORS);
     }
+    let program = assembled.image.take().filter(|_| !sources.is_empty());
+    let mut dependencies = std::mem::take(&mut assembled.dependencies);
+    let image = linking::link(program, modules, arguments, &mut dependencies)?;
+    let files = SourceMap::new(sources.iter().chain(&assembled.included));
+    let written = Written {
+        image: &image,
+        assembled: &assembled,
+        dependencies: &dependencies,
+        given: sources.len() as u32,
+    };
+    outputs.write(&written, &files, arguments)?;
+    Ok(0)
+}
+
+/// What goes into the outputs.
+struct Written<'a> {
+    image: &'a Image,
+    assembled: &'a Assembled,
+    /// Files that were read beside those that are given.
+    dependencies: &'a [PathBuf],
+    /// How many sources are given.
+    given: u32,
 }
 
 /// Where the image and the other outputs go.
@@ -152,12 +179,10 @@ impl Destinations {
         let read: Vec<_> = read.map(|path| identity(path)).collect();
         for path in self.all(arguments).filter(|path| !is_standard(path)) {
             if path.is_file() && read.contains(&identity(path)) {
+                let path = path.display();
                 return Err(Failure {
-                    message: format!(
-                        "`{}` is a source and will not be overwritten",
-                        path.display()
-                    ),
                     status: 73,
+                    ..Failure::usage(format!("`{path}` is a source and will not be overwritten"))
                 });
             }
         }
@@ -166,17 +191,19 @@ impl Destinations {
 
     fn write(
         &self,
-        image: &Image,
-        assembled: &Assembled,
-        given: &[SourceFile],
+        written: &Written<'_>,
         files: &SourceMap<'_>,
         arguments: &Arguments,
     ) -> Result<(), Failure> {
-        let dependencies = &assembled.dependencies;
+        let Written {
+            image,
+            assembled,
+            dependencies,
+            given,
+        } = *written;
         self.protect(dependencies, arguments)?;
         let mut outputs = Outputs::default();
         if let Some(path) = &arguments.listing {
-            let given = given.len() as u32;
             outputs.add(path, |mut out| {
                 listing::write(&mut out, image, &assembled.listing, given, files)
             })?;
@@ -191,8 +218,8 @@ impl Destinations {
             let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
             let included: Vec<&Path> = dependencies.iter().map(PathBuf::as_path).collect();
             let rule = deps::rule(&self.image, &inputs, &included).map_err(|error| Failure {
-                message: error.to_string(),
                 status: 73,
+                ..Failure::usage(error.to_string())
             })?;
             outputs.add(path, |out| out.write_all(rule.as_bytes()))?;
         }
@@ -243,7 +270,7 @@ fn report(diagnostics: &[Diagnostic], files: &SourceMap<'_>, arguments: &Argumen
 
 fn report_failure(failure: &Failure, format: Format) {
     let line = match format {
-        Format::Json => json::failure(&failure.message, failure.status),
+        Format::Json => json::failure(&failure.message, failure.status, &failure.notes),
         Format::Text => format!("error: {}", render::clean(&failure.message)),
     };
     let mut err = io::stderr().lock();
@@ -253,6 +280,11 @@ fn report_failure(failure: &Failure, format: Format) {
         }
         _ => writeln!(err, "{line}"),
     };
+    if format == Format::Text {
+        for note in &failure.notes {
+            let _ = writeln!(err, "  {}", render::clean(note));
+        }
+    }
 }
 
 /// Colour only on a terminal that can show it, and never with NO_COLOR.

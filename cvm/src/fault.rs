@@ -127,6 +127,8 @@ pub struct Fault {
     pub types: Option<[(u16, u16, u32); 2]>,
     /// Import index, for faults raised while a host function ran.
     pub import: Option<u32>,
+    /// Index of the module initialiser that ran, if the entry had not begun.
+    pub initialiser: Option<u32>,
     /// A host function's own message, or more about the argument of a foreign function.
     pub message: Option<String>,
     /// C functions of the backtrace that only a pointer named.
@@ -168,6 +170,7 @@ impl Fault {
             abort_code: None,
             types: None,
             import: None,
+            initialiser: None,
             message: None,
             symbols: Vec::new(),
             allocations: Vec::new(),

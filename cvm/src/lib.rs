@@ -57,14 +57,29 @@ compile_error!(
     "the feature `ffi` needs Linux on x86-64; build cvm without it: --no-default-features --features cli"
 );
 
+#[cfg(all(feature = "measure-unchecked", feature = "cli"))]
+compile_error!(
+    "the feature `measure-unchecked` leaves protection out: the program `cvm` (feature `cli`) is not built with it"
+);
+
 pub mod compiled;
 pub mod fault;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod host;
+#[cfg(feature = "modules")]
+pub mod loader;
 pub mod machine;
 pub mod memory;
+pub mod profile;
 pub mod report;
+pub mod symbols;
+pub mod trace;
+#[cfg(feature = "measure-unchecked")]
+pub mod unchecked;
+#[cfg(not(feature = "measure-unchecked"))]
+#[path = "unchecked/absent.rs"]
+mod unchecked;
 pub mod verify;
 
 mod bulk;

@@ -9,7 +9,7 @@ use cvm_spec::fault::FaultCode;
 use cvm_spec::image::{ExportKind, Image, ImportKind};
 use thiserror::Error;
 
-use crate::compiled::CompiledUnit;
+use crate::compiled::{CompiledCode, CompiledUnit, Listener};
 use crate::fault::Fault;
 use crate::host::call::ImportTarget;
 use crate::host::{Host, HostStop};
@@ -19,6 +19,9 @@ use crate::interp::run::{Ended, Run, Stacks};
 use crate::jit::tier::Tier;
 use crate::jit::{self, CompileError, NativeCode, NativeStack};
 use crate::memory::{Memory, MemoryError, Sizes};
+use crate::profile::Profiler;
+use crate::symbols::Symbols;
+use crate::trace::{Step, Tracer};
 use crate::verify::Module;
 
 /// Limits of a run.
@@ -221,6 +224,7 @@ pub struct Machine {
     #[cfg(feature = "ffi")]
     foreign: Option<Box<crate::ffi::Foreign>>,
     module: Arc<Module>,
+    symbols: Arc<Symbols>,
     host: Host,
     limits: Limits,
     memory: Memory,
@@ -232,6 +236,10 @@ pub struct Machine {
     tiering: Tiering,
     fuel: Option<u64>,
     interrupt: Option<Arc<AtomicBool>>,
+    tracer: Option<Tracer>,
+    listener: Option<Listener>,
+    #[cfg(feature = "profile")]
+    profiler: Option<Box<crate::profile::Profiler>>,
     initialised: bool,
 }
 
@@ -240,8 +248,14 @@ impl Machine {
     ///
     /// # Errors
     /// If an import cannot be resolved or memory is short.
-    pub fn new(module: Arc<Module>, host: Host, limits: Limits) -> Result<Machine, MachineError> {
+    pub fn new(
+        module: Arc<Module>,
+        mut host: Host,
+        limits: Limits,
+    ) -> Result<Machine, MachineError> {
         let imports = resolve(module.image(), &host)?;
+        let symbols = Arc::new(Symbols::of_image(module.image()));
+        host.attach(&symbols);
         let sizes = Sizes {
             local: limits.call_stack,
             max_heap: limits.max_heap,
@@ -269,8 +283,13 @@ impl Machine {
             tiering: Tiering::default(),
             fuel: limits.fuel,
             interrupt: None,
+            tracer: None,
+            listener: None,
+            #[cfg(feature = "profile")]
+            profiler: None,
             initialised: false,
             module,
+            symbols,
             host,
             limits,
         })
@@ -284,6 +303,44 @@ impl Machine {
     /// Chooses when [`Engine::Auto`] compiles in later runs.
     pub fn set_tiering(&mut self, tiering: Tiering) {
         self.tiering = tiering;
+        self.tier = None;
+    }
+
+    /// Tells `tell` of every instruction of later runs, right before it runs; what it answers can end the run. Such runs
+    /// are the interpreter's, whatever the engine ([`crate::trace`]).
+    pub fn set_tracer(
+        &mut self,
+        tell: impl FnMut(&Step<'_>) -> Result<(), HostStop> + Send + 'static,
+    ) {
+        self.tracer = Some(Tracer::new(tell));
+        self.tier = None;
+    }
+
+    /// Tells `tell` of machine code that is made for later runs, before it runs. It may be called on another thread. With
+    /// [`Engine::Jit`] it is told everything at once, when the first run begins.
+    pub fn on_compiled(&mut self, tell: impl Fn(&[CompiledCode]) + Send + Sync + 'static) {
+        self.listener = Some(Listener(Arc::new(tell)));
+    }
+
+    /// Chooses whether later runs are profiled ([`crate::profile`]). Their code is made anew.
+    #[cfg(feature = "profile")]
+    pub fn set_profiled(&mut self, profiled: bool) {
+        self.profiler = profiled.then(|| Box::new(Profiler::new()));
+        self.tier = None;
+    }
+
+    /// What was seen of the runs since [`Machine::set_profiled`] or the last time; `None` if they are not profiled.
+    ///
+    /// # Errors
+    /// If the system gave no timer.
+    #[cfg(feature = "profile")]
+    pub fn take_profile(&mut self) -> Option<std::io::Result<crate::profile::Profile>> {
+        Some(self.profiler.as_mut()?.take())
+    }
+
+    /// Ends what [`Machine::set_tracer`] began, and drops what tells.
+    pub fn clear_tracer(&mut self) {
+        self.tracer = None;
         self.tier = None;
     }
 
@@ -365,6 +422,10 @@ impl Machine {
             for initialiser in &module.image().initialisers {
                 match self.run_one(*initialiser, &[])? {
                     Exit::Returned(_) => {}
+                    Exit::Fault(mut fault) => {
+                        fault.initialiser = Some(*initialiser);
+                        return Ok(Exit::Fault(fault));
+                    }
                     exit => return Ok(exit),
                 }
             }
@@ -383,6 +444,7 @@ impl Machine {
         // A host function that panicked left its callers' frames behind.
         self.memory.pop_locals_to(0);
         let ended = match self.engine {
+            _ if self.tracer.is_some() => self.interpret(function, args, false),
             Engine::Jit if self.is_too_large() => self.interpret(function, args, true),
             Engine::Jit => self.run_compiled(function, args)?,
             Engine::Auto => self.interpret(function, args, jit::IS_PRESENT),
@@ -412,6 +474,8 @@ impl Machine {
             counted: false,
             granted: self.memory.grants_absolute(),
             checked: self.is_checked(),
+            profiled: self.profiles() && self.tracer.is_none(),
+            traced: self.tracer.is_some(),
         }
     }
 
@@ -430,6 +494,22 @@ impl Machine {
         is_checked
     }
 
+    /// Whether later runs are profiled.
+    fn profiles(&self) -> bool {
+        #[cfg(feature = "profile")]
+        return self.profiler.is_some();
+        #[cfg(not(feature = "profile"))]
+        false
+    }
+
+    /// Where a run's samples go.
+    fn profiler(&mut self) -> Option<*mut Profiler> {
+        #[cfg(feature = "profile")]
+        return self.profiler.as_deref_mut().map(std::ptr::from_mut);
+        #[cfg(not(feature = "profile"))]
+        None
+    }
+
     /// Everything foreign, for a run; null without a grant.
     fn foreign(&self) -> *const Foreign {
         #[cfg(feature = "ffi")]
@@ -441,10 +521,14 @@ impl Machine {
 
     fn run_compiled(&mut self, function: u32, args: &[u64]) -> Result<Ended, MachineError> {
         let foreign = self.foreign();
+        let profiler = self.profiler();
         let code = self
             .module
             .native_code(self.code_options())
             .map_err(|error| MachineError::Compiler(error.to_string()))?;
+        if let Some(Listener(tell)) = self.listener.take() {
+            tell(&code.pieces(self.module.image()));
+        }
         let stack = match &mut self.native_stack {
             Some(stack) => stack,
             none => none.insert(jit::native_stack(self.limits.call_stack).map_err(|source| {
@@ -466,14 +550,19 @@ impl Machine {
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
             foreign,
+            profiler,
         };
         Ok(run.run(function, args))
     }
 
     fn interpret(&mut self, function: u32, args: &[u64], counted: bool) -> Ended {
         let foreign = self.foreign();
+        let profiler = self.profiler();
         let plain = self.code_options();
         let options = CodeOptions { counted, ..plain };
+        if counted && let Some(listener) = &self.listener {
+            self.module.published(plain).set_listener(Some(listener));
+        }
         let tier = counted.then(|| {
             self.tier.get_or_insert_with(|| {
                 let counters = self.module.code(options).counters;
@@ -493,6 +582,8 @@ impl Machine {
             timeout: self.limits.timeout,
             interrupt: self.interrupt.clone(),
             foreign,
+            tracer: self.tracer.as_mut(),
+            profiler,
         }
         .run(function, args)
     }
@@ -549,6 +640,11 @@ impl Machine {
             *fuel = fuel.saturating_add(amount);
             *limit = limit.saturating_add(amount);
         }
+    }
+
+    /// The addresses of what the program and its modules export.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
     }
 
     /// The module that it runs.
@@ -609,7 +705,8 @@ fn resolve(image: &Image, host: &Host) -> Result<Vec<ImportTarget>, MachineError
                 return Err(MachineError::Unsupported {
                     import: number,
                     name: full,
-                    reason: "it names a function of another module, and this machine runs single modules".into(),
+                    reason: "it belongs to another module, and the program was not linked with it"
+                        .into(),
                 });
             }
         }

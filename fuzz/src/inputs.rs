@@ -25,6 +25,9 @@ pub struct Inputs {
     signatures: Vec<Vec<u8>>,
     sources: Vec<Vec<u8>>,
     libraries: Vec<Vec<u8>>,
+    /// A program and the module that it imports.
+    program: Vec<u8>,
+    module: Vec<u8>,
 }
 
 /// Small libraries of each format, and one of the system's.
@@ -50,6 +53,10 @@ const SIGNATURES: &[&str] = &[
     "(cstr, ..., i32, f64, ptr[16]) -> i32",
     "(u64) -> ptr[arg0] owned free",
 ];
+
+/// A program with imports, and the module that has them: functions, objects, pointers in every segment.
+const PROGRAM: &[u8] = include_bytes!("../../tests/cases/link/modules.cvma");
+const MODULE: &[u8] = include_bytes!("../../tests/cases/link/counter.cvma");
 
 /// A program for when there are no files to begin with.
 const SOURCE: &str = "\
@@ -109,7 +116,32 @@ impl Inputs {
             signatures: signatures.collect(),
             sources,
             libraries: libraries(),
+            program: assembled(PROGRAM).expect("the program is right"),
+            module: assembled(MODULE).expect("the module is right"),
         }
+    }
+
+    /// Two images behind each other, one of them damaged; half of the time a program and its module.
+    fn pair(&self, rng: &mut Rng) -> Vec<u8> {
+        let (first, second) = match rng.bool() {
+            true => (&self.program, &self.module),
+            false => (
+                rng.choice(&self.images).expect("there is a sample"),
+                rng.choice(&self.images).expect("there is a sample"),
+            ),
+        };
+        let (mut first, mut second) = (first.clone(), second.clone());
+        match rng.u8(..4) {
+            0 => {}
+            1 => second = damage::image(&second, rng),
+            2 => first = damage::image(&first, rng),
+            _ => {
+                first = damage::image(&first, rng);
+                second = damage::image(&second, rng);
+            }
+        }
+        let size = (first.len() as u32).to_le_bytes();
+        [&size[..], &first, &second].concat()
     }
 
     /// Number of sound images.
@@ -124,6 +156,7 @@ impl Inputs {
                 let image = rng.choice(&self.images).expect("there is a sample");
                 return damage::image(image, rng);
             }
+            Input::Pair => return self.pair(rng),
             Input::Signature => rng.choice(&self.signatures).expect("not empty").clone(),
             Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
             Input::Library => rng.choice(&self.libraries).expect("not empty").clone(),

@@ -14,6 +14,8 @@ mod programs;
 pub enum Input {
     /// A `.cvm` file.
     Image,
+    /// Two images that are linked: the size of the first in 4 bytes, and both.
+    Pair,
     /// Encoded instructions.
     Code,
     /// The signature of a C function.
@@ -83,6 +85,12 @@ pub const TARGETS: &[Target] = &[
         input: Input::Image,
         share: 1,
         run: targets::readable,
+    },
+    Target {
+        name: "link",
+        input: Input::Pair,
+        share: 1,
+        run: targets::link,
     },
     Target {
         name: "assembler",

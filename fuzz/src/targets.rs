@@ -12,7 +12,8 @@ use cvm_spec::codec;
 use cvm_spec::fault::FaultCode;
 use cvm_spec::foreign::Signature;
 use cvm_spec::host::host_function;
-use cvm_spec::image::{Image, ImportKind, reader, writer};
+use cvm_spec::image::link::{self, Input};
+use cvm_spec::image::{Image, Import, ImportKind, reader, writer};
 
 use crate::programs::compare::{Seen, Ways, compare};
 use crate::programs::random::Random;
@@ -125,6 +126,59 @@ pub fn engines(bytes: &[u8]) -> bool {
             None => first = Some(end),
             Some(first) => assert_eq!(*first, end, "{engine:?}"),
         }
+    }
+    true
+}
+
+/// Linking two images that the reader accepts gives an image that it accepts, or an error; the second image is whatever
+/// the first imports. What is left open may be linked again.
+pub fn link(bytes: &[u8]) -> bool {
+    let Some((size, rest)) = bytes.split_first_chunk::<4>() else {
+        return false;
+    };
+    let Some((first, second)) = rest.split_at_checked(u32::from_le_bytes(*size) as usize) else {
+        return false;
+    };
+    let (Ok(first), Ok(second)) = (reader::read(first), reader::read(second)) else {
+        return false;
+    };
+    let is_module = |import: &&Import| {
+        matches!(import.kind, ImportKind::Module | ImportKind::ModuleData)
+    };
+    let mut imports = first.image.imports.iter();
+    let imported = imports.find(is_module);
+    let name = imported.and_then(|import| first.image.string(import.module));
+    let (root, module) = (first.image.clone(), second.image);
+    let inputs = [
+        Input {
+            name: "root",
+            origin: "",
+            image: &root,
+        },
+        Input {
+            name: name.unwrap_or("module"),
+            origin: "",
+            image: &module,
+        },
+    ];
+    let options = link::Options {
+        keep_open: true,
+        strip: false,
+    };
+    let Ok(image) = link::link(&inputs, options) else {
+        return false;
+    };
+    let file = writer::write(&image);
+    let read = reader::read(&file).expect("what is linked is an image");
+    assert!(read.image == image, "reading changed what was linked");
+    let again = Input {
+        image: &image,
+        ..inputs[0]
+    };
+    let _ = link::link(&[again, inputs[1]], options);
+    let sound = |image: Image| cvm::verify::verify(image).is_ok();
+    if sound(root) && sound(module) {
+        assert!(sound(image), "two sound images were linked to one that is not");
     }
     true
 }

@@ -18,7 +18,7 @@ pub struct HostFunction {
 macro_rules! host_functions {
     ($($name:literal ($($arg:ident)*) -> ($($result:ident)*) $doc:literal;)*) => {
         /// All host functions in the namespace `sys`.
-        pub const HOST_FUNCTIONS: &[HostFunction] = &[
+        pub static HOST_FUNCTIONS: &[HostFunction] = &[
             $(HostFunction {
                 name: $name,
                 args: &[$(stringify!($arg)),*],
@@ -49,6 +49,7 @@ host_functions! {
     "sleep" (nanoseconds) -> (result) "Waits, after handing buffered output to the system. A time limit ends the wait and the program. 0, or invalid if nanoseconds is negative.";
     "errno" () -> (code) "The value of C's `errno` right after the last foreign call, which began with 0; so it is not 0 only if that call set it. 0 before the first one.";
     "random" (buffer length) -> (result) "Fills length bytes with random bytes from the operating system. 0, or a negative error.";
+    "symbol" (module module_length name name_length) -> (address) "Looks up what a module of the program exports: the address of a function, for `call_i`, or of an object. The empty module name means the program itself. A program that imports this function keeps the exports of all its modules. A pointer, or a negative error (not-found).";
 }
 
 /// The host function of a name (`sys.write` or `write`).
@@ -77,7 +78,7 @@ macro_rules! host_errors {
 
 host_errors! {
     NotPermitted = -1 "not-permitted" "The path is outside every granted directory or leads out of one, the grant is read-only, or the system refused.";
-    NotFound = -2 "not-found" "There is no such file (or its path is empty), argument or environment variable.";
+    NotFound = -2 "not-found" "There is no such file (or its path is empty), argument, environment variable, module or symbol.";
     BadFile = -3 "bad-file" "The number is not an open file, or the file is not open for this.";
     Invalid = -4 "invalid" "An argument is out of range or flags contradict each other, or a path is too long, not UTF-8 or holds a NUL.";
     Exists = -5 "exists" "The file exists already.";

@@ -145,7 +145,7 @@ macro_rules! define {
         }
 
         /// All rows in opcode order.
-        pub const ROWS: &[Row] = &[
+        pub static ROWS: &[Row] = &[
             $(Row {
                 opcode: Opcode::$name,
                 mnemonic: $mnemonic,

@@ -24,4 +24,5 @@ pub mod image;
 pub mod isa;
 pub mod limits;
 pub mod pointer;
+pub mod suggest;
 pub mod wasm;

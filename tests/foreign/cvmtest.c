@@ -136,6 +136,11 @@ void *environment(void) { return (void *)getenv; }
 int32_t crash_segv(int32_t *pointer) { return *(volatile int32_t *)pointer; }
 void crash_abort(int64_t a, int64_t b) { (void)a; (void)b; abort(); }
 int32_t crash_fpe(int32_t value, int32_t zero) { return value / zero; }
+double crash_mixed(float a, int64_t b, double c) {
+  volatile double sum = a + (double)b + c;
+  if (sum > 0) abort();
+  return sum;
+}
 void crash_ill(void) { __builtin_trap(); }
 int64_t crash_stack(int64_t depth) {
   volatile char room[4096];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cvm::verify::Rule;
 use cvm_asm::diagnostic::{DiagnosticCode, Severity};
 use cvm_spec::fault::FaultCode;
+use cvm_spec::image::link::LinkCode;
 
 use crate::directive::{Directive, directives};
 use crate::discover::name_of;
@@ -62,6 +63,15 @@ pub enum ExpectedEnd {
     Exit(u8),
     /// With a fault.
     Fault(ExpectedFault),
+}
+
+/// An error of the linker.
+#[derive(Clone, Debug)]
+pub struct ExpectedLinkError {
+    /// Its code.
+    pub code: String,
+    /// Parts of what it says, places included.
+    pub texts: Vec<String>,
 }
 
 /// A granted directory.
@@ -147,6 +157,10 @@ pub struct Case {
     pub text: Vec<u8>,
     /// Further sources of the program.
     pub sources: Vec<PathBuf>,
+    /// Modules that it is linked with.
+    pub modules: Vec<PathBuf>,
+    /// How linking fails.
+    pub link_error: Option<ExpectedLinkError>,
     /// Flags for the assembler, as on its command line.
     pub flags: Vec<String>,
     /// All diagnostics that the assembler gives.
@@ -201,6 +215,8 @@ impl Parser {
                 name: name_of(path),
                 text: Vec::new(),
                 sources: Vec::new(),
+                modules: Vec::new(),
+                link_error: None,
                 flags: Vec::new(),
                 diagnostics: Vec::new(),
                 verify: None,
@@ -301,6 +317,23 @@ impl Parser {
                 let paths = word.split_whitespace().map(|name| folder.join(name));
                 self.case.sources.extend(paths);
             }
+            "link" => {
+                let folder = self.case.folder().to_path_buf();
+                let paths = word.split_whitespace().map(|name| folder.join(name));
+                self.case.modules.extend(paths);
+            }
+            "link-error" => {
+                let (code, text) = word.split_once(':').unwrap_or((word, ""));
+                let known = LinkCode::ALL.iter().any(|known| known.code() == code);
+                if !known {
+                    return Err(format!("no link rule is called `{code}`"));
+                }
+                let error = self.case.link_error.get_or_insert(ExpectedLinkError {
+                    code: code.to_string(),
+                    texts: Vec::new(),
+                });
+                error.texts.push(text.trim().to_string());
+            }
             other => return Err(format!("unknown directive `{other}`")),
         }
         Ok(())
@@ -347,6 +380,7 @@ impl Parser {
         let fails = !case.is_program
             || case.verify.is_some()
             || case.refused.is_some()
+            || case.link_error.is_some()
             || case
                 .diagnostics
                 .iter()

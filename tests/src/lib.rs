@@ -21,6 +21,7 @@ pub mod discover;
 pub mod engine;
 pub mod escape;
 pub mod generate;
+pub mod linking;
 pub mod mutate;
 pub mod outcome;
 pub mod random;

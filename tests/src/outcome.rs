@@ -216,6 +216,7 @@ fn fact(key: &str, report: &Value) -> Option<String> {
                 _ => format!("{name}+{distance}"),
             })
         }
+        "module" | "initialiser" => text(&report[key]),
         "instruction" => text(&report["instruction"]["mnemonic"]),
         "code" => text(&report["abort_code"]),
         "osp" | "csp" | "fp" => text(&report["registers"][key]),

@@ -10,7 +10,7 @@ use cvm_spec::image::Image;
 use cvm_tests::assembly::{Detail, Program};
 use cvm_tests::case::{Case, ExpectedDiagnostic};
 use cvm_tests::engine::{Engine, Observation, run};
-use cvm_tests::{bless, discover, outcome, round_trip};
+use cvm_tests::{bless, discover, linking, outcome, round_trip};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -56,6 +56,17 @@ fn check(case: &Case) -> Result<(), String> {
     if case.verify.is_some() {
         return rejected(case, image);
     }
+    let (image, stripped) = match linking::is_linked(case, &image) {
+        false => (image, stripped),
+        true => {
+            let Some(image) = linking::link(case, &image)? else {
+                return Ok(());
+            };
+            let stripped = linking::link(case, &stripped)?.ok_or("stripped, it is not linked")?;
+            round_trip::exact(&image).map_err(|error| format!("linked: {error}"))?;
+            (image, stripped)
+        }
+    };
     let module = load(image.clone())?;
     if let Some(text) = &case.refused {
         return refused(case, &module, text);

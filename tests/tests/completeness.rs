@@ -9,6 +9,7 @@ use cvm_asm::diagnostic::DiagnosticCode;
 use cvm_spec::codec::decode;
 use cvm_spec::fault::{FaultCode, FaultGroup};
 use cvm_spec::host::{HOST_FUNCTIONS, HostError};
+use cvm_spec::image::link::LinkCode;
 use cvm_spec::image::reader::{ReadCode, WarningCode};
 use cvm_spec::image::{Image, ImportKind};
 use cvm_spec::isa::{Opcode, ROWS};
@@ -16,6 +17,7 @@ use cvm_tests::assembly::{Detail, Program};
 use cvm_tests::case::{Case, ExpectedEnd};
 use cvm_tests::discover;
 use cvm_tests::engine::{Engine, run};
+use cvm_tests::linking;
 
 /// Faults that no case file can raise, and the Rust test that does.
 const TESTED_IN_RUST: &[(FaultCode, &str)] = &[
@@ -125,7 +127,14 @@ fn every_fault_of_every_instruction_has_a_case() {
         if !case.runs.iter().any(|run| is_fault(&run.end)) {
             continue;
         }
-        let Some(Ok(module)) = image.clone().map(verify) else {
+        let Some(image) = image else {
+            continue;
+        };
+        let linked = match linking::is_linked(case, image) {
+            true => linking::link(case, image).expect("the case's modules fit"),
+            false => Some(image.clone()),
+        };
+        let Some(Ok(module)) = linked.map(verify) else {
             continue;
         };
         let module = Arc::new(module);
@@ -327,4 +336,61 @@ fn the_generated_cases_are_what_the_generator_writes() {
         ),
         Err(error) => println!("not checked, python3 cannot be started: {error}"),
     }
+}
+
+/// Rules of the linker that only an image breaks that no assembler makes; `cvm-asm/tests/linking.rs` has them.
+const LINK_RULES_TESTED_IN_RUST: &[LinkCode] = &[
+    LinkCode::BadVersion,
+    LinkCode::UndecodableText,
+    LinkCode::MissingRelocation,
+    LinkCode::MisplacedRelocation,
+    LinkCode::SymbolDisagrees,
+];
+
+/// Rules that take modules of 4 GiB to break.
+const LINK_RULES_OUT_OF_REACH: &[LinkCode] = &[LinkCode::TooManyEntries];
+
+#[test]
+fn every_rule_of_the_linker_has_a_case() {
+    let tests = include_str!("../../cvm-asm/tests/linking.rs");
+    let in_cases = |code: &str| {
+        let errors = cases()
+            .iter()
+            .filter_map(|(case, _)| case.link_error.as_ref());
+        errors.into_iter().any(|error| error.code == code)
+    };
+    let missing: Vec<String> = LinkCode::ALL
+        .iter()
+        .filter(|code| !LINK_RULES_OUT_OF_REACH.contains(code))
+        .filter(|code| match LINK_RULES_TESTED_IN_RUST.contains(code) {
+            true => !tests.contains(code.code()),
+            false => !in_cases(code.code()),
+        })
+        .map(|code| code.code().to_string())
+        .collect();
+    assert_none_missing("rules of the linker", &missing);
+}
+
+#[test]
+fn every_export_of_a_standard_module_has_a_case() {
+    let mut missing = Vec::new();
+    for module in cvm_std::MODULES {
+        let folder = format!("{}/", module.name);
+        let texts: Vec<String> = cases()
+            .iter()
+            .filter(|(case, _)| case.name.starts_with(&folder))
+            .map(|(case, _)| String::from_utf8_lossy(&case.text).into_owned())
+            .collect();
+        let exports = module
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix(".export "));
+        for export in exports.map(str::trim) {
+            let import = format!(".import \"{}\" {export} ", module.name);
+            if !texts.iter().any(|text| text.contains(&import)) {
+                missing.push(format!("{}:{export}", module.name));
+            }
+        }
+    }
+    assert_none_missing("exports of standard modules", &missing);
 }

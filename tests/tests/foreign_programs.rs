@@ -205,6 +205,13 @@ fn a_crash_in_c_is_reported() {
             "0x1, 0x0",
         ),
         (
+            "crash_mixed (f32, i64, f64) -> f64",
+            "    push 1.5s\n    push 7\n    push 2.5\n    call crash_mixed\n    drop",
+            "crash_mixed",
+            "SIGABRT",
+            "0x3fc00000, 0x7, 0x4004000000000000",
+        ),
+        (
             "crash_ill ()",
             "    call crash_ill",
             "crash_ill",
@@ -219,19 +226,15 @@ fn a_crash_in_c_is_reported() {
             "",
         ),
     ];
-    // Compiled code calls leaf functions on its own stack and keeps no arguments.
+    // Compiled code calls leaf functions on its own stack.
     let ways = [
-        ("interp", "", true),
-        ("jit", "", true),
-        ("interp", " leaf", true),
-        ("jit", " leaf", false),
+        ("interp", ""),
+        ("jit", ""),
+        ("interp", " leaf"),
+        ("jit", " leaf"),
     ];
     for (declaration, body, name, signal, fact) in cases {
-        for (engine, leaf, knows_arguments) in ways {
-            let fact = match knows_arguments || signal == "SIGSEGV" {
-                true => fact,
-                false => "",
-            };
+        for (engine, leaf) in ways {
             let source = program(&format!("{declaration}{leaf}"), body);
             crash((name, signal, fact), engine, &source, body.lines().count());
         }
@@ -309,24 +312,28 @@ before: .ascii \"before\\n\"
 
 #[test]
 fn the_program_ends_at_once_when_a_callback_ends_it() {
-    let fault = run_text(&["--allow-ffi"], &CALLBACK.replace("END", "abort 3"));
-    let report = text(&fault.stderr);
-    assert_eq!(fault.status.code(), Some(134), "{report}");
-    assert_eq!(text(&fault.stdout), "before\n");
-    for part in [
-        "[abort]",
-        "callback+",
-        "apply_times in libcvmtest.so",
-        "main+",
-    ] {
-        assert!(report.contains(part), "no `{part}` in\n{report}");
+    for engine in ["interp", "jit", "auto"] {
+        let flags = ["--allow-ffi", "--engine", engine];
+        let fault = run_text(&flags, &CALLBACK.replace("END", "abort 3"));
+        let report = text(&fault.stderr);
+        assert_eq!(fault.status.code(), Some(134), "{engine}: {report}");
+        assert_eq!(text(&fault.stdout), "before\n", "{engine}");
+        for part in [
+            "[abort]",
+            "callback+",
+            "apply_times in libcvmtest.so",
+            "main+",
+        ] {
+            assert!(report.contains(part), "{engine}: no `{part}` in\n{report}");
+        }
+        let exit = run_text(
+            &flags,
+            &CALLBACK.replace("END", "push 5\n    call sys.exit\n    push 0\n    ret"),
+        );
+        let report = text(&exit.stderr);
+        assert_eq!(exit.status.code(), Some(5), "{engine}: {report}");
+        assert_eq!(text(&exit.stdout), "before\n", "{engine}");
     }
-    let exit = run_text(
-        &["--allow-ffi"],
-        &CALLBACK.replace("END", "push 5\n    call sys.exit\n    push 0\n    ret"),
-    );
-    assert_eq!(exit.status.code(), Some(5), "{}", text(&exit.stderr));
-    assert_eq!(text(&exit.stdout), "before\n");
 }
 
 #[test]

@@ -48,11 +48,7 @@ impl Entry {
         }
         let sample = execute(&mut command, Output::Kept)?;
         let own = match self.clock {
-            Clock::Stats => sample.messages.lines().rev().find_map(|line| {
-                let object: serde_json::Value = serde_json::from_str(line).ok()?;
-                let nanoseconds: f64 = object["nanoseconds"].as_str()?.parse().ok()?;
-                Some(nanoseconds * 1e-9)
-            }),
+            Clock::Stats => own_seconds(&sample.messages),
             Clock::Printed => {
                 let mut words = sample.output.split_whitespace();
                 words.nth(1).and_then(|text| text.parse().ok())
@@ -182,16 +178,11 @@ impl Peers {
             ("cvm jit", "jit"),
             ("cvm auto", "auto"),
         ] {
-            let flags = [
-                "run",
-                "--engine",
-                engine,
-                "--stats",
-                "--fault-format",
-                "json",
-            ];
-            let arguments = flags.into_iter().map(OsString::from);
-            let arguments = arguments.chain([image.clone().into()]).collect();
+            let arguments = flags(tools, workload, engine)?;
+            let arguments = arguments
+                .into_iter()
+                .chain([image.clone().into()])
+                .collect();
             let before = entries.len();
             self.add(entries, contestant, &tools.cvm, arguments);
             for entry in &mut entries[before..] {
@@ -292,6 +283,37 @@ impl Peers {
             self.add(entries, "Python", Path::new("python3"), arguments);
         }
     }
+}
+
+/// The flags with which `cvm` runs a workload.
+pub(crate) fn flags(tools: &Tools, workload: &str, engine: &str) -> Result<Vec<OsString>, Error> {
+    let source = tools
+        .bench
+        .join("programs")
+        .join(workload)
+        .with_extension("cvma");
+    let text = std::fs::read_to_string(&source).map_err(Error::io(source.display().to_string()))?;
+    let mut flags = vec![
+        "run",
+        "--engine",
+        engine,
+        "--stats",
+        "--fault-format",
+        "json",
+    ];
+    if text.contains("\n.foreign ") {
+        flags.push("--allow-ffi=libc.so.6");
+    }
+    Ok(flags.into_iter().map(OsString::from).collect())
+}
+
+/// `cvm run --stats`: the seconds of the run itself.
+pub(crate) fn own_seconds(messages: &str) -> Option<f64> {
+    messages.lines().rev().find_map(|line| {
+        let object: serde_json::Value = serde_json::from_str(line).ok()?;
+        let nanoseconds: f64 = object["nanoseconds"].as_str()?.parse().ok()?;
+        Some(nanoseconds * 1e-9)
+    })
 }
 
 /// The version of a package in a lock file.

@@ -381,6 +381,9 @@ impl Assembler<'_> {
             );
             return Err(self.error(Code::OutOfRange, span, message));
         }
+        if matches!(self.section, Section::Data | Section::Bss) {
+            self.largest_alignment = self.largest_alignment.max(alignment as u32);
+        }
         let offset = match self.section {
             Section::Structure => self.structure_offset(),
             Section::Data => self.data.len() as u64,

@@ -47,6 +47,7 @@ impl Assembler<'_> {
         if self.options.debug && !self.options.strip {
             self.sources(&mut image);
         }
+        self.module_notes(&mut image, linkable);
         image.text = std::mem::take(&mut self.text);
         image.data = std::mem::take(&mut self.data);
         image.types = std::mem::take(&mut self.types.list);

@@ -386,7 +386,7 @@ impl Assembler<'_> {
         !image.exports.is_empty()
             || imports
                 .map(|import| import.kind)
-                .any(|kind| kind == ImportKind::Module)
+                .any(|kind| matches!(kind, ImportKind::Module | ImportKind::ModuleData))
     }
 }
 

@@ -35,6 +35,7 @@ mod function;
 mod input;
 mod instruction;
 mod macros;
+mod modules;
 mod names;
 mod number;
 mod operand;
@@ -150,6 +151,8 @@ struct Assembler<'a> {
     objects_in_bss: Vec<u32>,
     open_data: OpenObjects,
     open_bss: OpenObjects,
+    /// The largest `.align` in data or bss, in bytes.
+    largest_alignment: u32,
     structure: structure::StructureState,
     function: FunctionState,
     functions: Vec<FunctionRecord>,
@@ -235,6 +238,7 @@ impl<'a> Assembler<'a> {
             objects_in_bss: Vec::new(),
             open_data: OpenObjects::default(),
             open_bss: OpenObjects::default(),
+            largest_alignment: 0,
             structure: structure::StructureState::default(),
             function: FunctionState::default(),
             functions: Vec::new(),

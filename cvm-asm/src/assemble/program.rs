@@ -1,6 +1,7 @@
 //! What a program has beside code and data: entry, heap, imports, exports, types.
 
 use cvm_spec::host::{HOST_FUNCTIONS, host_function};
+use cvm_spec::image::link::Version;
 use cvm_spec::image::{FunctionType, Import, ImportKind, StringRef, Type};
 use cvm_spec::limits::HEAP_MAX;
 use cvm_spec::pointer::HEAP_PAGE;
@@ -15,6 +16,7 @@ use super::cursor::Cursor;
 use super::expression::Term;
 use super::foreign::{is_signature, statement_text};
 use super::function::Arguments;
+use super::modules::ModuleDirective;
 use super::names::{Definition, Name};
 use super::place::Place;
 use super::report::Reported;
@@ -108,6 +110,8 @@ pub(super) struct Program {
     pub(super) import_names: Vec<Named>,
     /// What is imported from C libraries.
     pub(super) foreign: Vec<ForeignSymbol>,
+    pub(super) module: Option<ModuleDirective>,
+    pub(super) requirements: Vec<(String, Version)>,
     pub(super) assertions: Vec<Assertion>,
     pub(super) strings: Strings,
 }
@@ -171,7 +175,12 @@ impl Assembler<'_> {
         Err(self.error(Code::OutOfRange, span, message))
     }
 
-    fn keyword(&mut self, c: &mut Cursor<'_>, word: &[u8], what: &str) -> Result<(), Reported> {
+    pub(super) fn keyword(
+        &mut self,
+        c: &mut Cursor<'_>,
+        word: &[u8],
+        what: &str,
+    ) -> Result<(), Reported> {
         c.skip_blanks();
         let start = c.at;
         if c.word() == word {
@@ -297,46 +306,6 @@ impl Assembler<'_> {
                 .fix(span, closest),
             None => diagnostic.note("spec/host.md lists the host functions"),
         })
-    }
-
-    /// `.import "module" name (args) [-> results] [as alias]`.
-    pub(super) fn import(&mut self, c: &mut Cursor<'_>) -> Result<(), Reported> {
-        c.skip_blanks();
-        let at = c.at;
-        let module = self.text_operand(c, "the module's name in quotes")?;
-        let module_span = self.span(c, at, c.at);
-        let mut named = self.named(c, "the name of the module's function")?;
-        let name = self.names.text(named.name).to_owned();
-        let header = self.arity(c).and_then(|header| {
-            if self.take_keyword(c, b"as") {
-                named = self.named(c, "the name that it has here")?;
-            }
-            Ok(header)
-        });
-        let (args, results) = match &header {
-            Ok((args, results)) => (args.count, *results),
-            Err(_) => (0, 0),
-        };
-        let type_index = self.types.function(args, results, 0);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-' | '/');
-        let bad_part = |part: &str| matches!(part, "" | "." | "..");
-        let sound = module.len() <= MODULE_MAX
-            && module.chars().all(plain)
-            && !module.split('/').any(bad_part);
-        let import = Import {
-            kind: ImportKind::Module,
-            flags: 0,
-            type_index,
-            module: self.program.strings.add(module.as_bytes()),
-            name: self.program.strings.add(name.as_bytes()),
-        };
-        self.add_import(named, import)?;
-        header?;
-        if !sound {
-            let message = "a module's name is letters, digits and `_ . + -`, parts joined by `/`";
-            return Err(self.error(Code::OutOfRange, module_span, message));
-        }
-        Ok(())
     }
 
     /// `.type NAME (args) [-> results] [, brand N]`, or with a signature of C types a foreign type.

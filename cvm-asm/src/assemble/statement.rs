@@ -280,6 +280,8 @@ impl Assembler<'_> {
             Directive::Init => self.init(c),
             Directive::Export => self.export(c),
             Directive::Import => self.import(c),
+            Directive::Module => self.module(c, start),
+            Directive::Require => self.require(c),
             Directive::Host => self.host(c),
             Directive::Foreign => self.foreign(c),
             Directive::Type => self.type_directive(c),

@@ -49,6 +49,8 @@ directives! {
     Entry ".entry",
     Export ".export",
     Import ".import",
+    Module ".module",
+    Require ".require",
     Host ".host",
     Foreign ".foreign",
     Type ".type",

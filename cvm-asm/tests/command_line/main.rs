@@ -2,6 +2,7 @@
 
 mod files;
 mod messages;
+mod modules;
 mod outputs;
 
 use cvm_spec::image::{Image, reader};

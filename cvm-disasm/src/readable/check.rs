@@ -4,7 +4,7 @@
 //! the printers need not think about it.
 
 use cvm_spec::codec::{Operand, decode};
-use cvm_spec::image::{Image, ImportKind, Type};
+use cvm_spec::image::{Image, Type};
 use cvm_spec::isa::{Opcode, OperandKind};
 use cvm_spec::pointer::Tag;
 
@@ -128,9 +128,6 @@ fn missing(image: &Image, opcode: Opcode, index: u32) -> Option<String> {
             "`{mnemonic}` names function {index}, which does not exist"
         )),
         OperandKind::Import => match image.imports.get(at).map(|import| import.kind) {
-            Some(ImportKind::ModuleData) => Some(format!(
-                "`{mnemonic}` names import {index}, which is no function"
-            )),
             Some(_) => None,
             None => Some(format!(
                 "`{mnemonic}` names import {index}, which does not exist"

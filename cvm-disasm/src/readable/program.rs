@@ -67,12 +67,14 @@ pub(super) fn import_names(
 fn unspeakable(image: &Image, import: &Import) -> Option<&'static str> {
     let ty = image.types.get(import.type_index as usize);
     match import.kind {
-        ImportKind::ModuleData => Some("is a data object, which assembly cannot import"),
-        ImportKind::ForeignData
+        ImportKind::ModuleData if !is_plain(string(image, import.name)) => {
+            Some("has a name that assembly cannot write")
+        }
+        ImportKind::ForeignData | ImportKind::ModuleData
             if ty.is_none_or(|ty| ty.arity() != (0, 1))
                 || matches!(ty, Some(Type::Function(ty)) if ty.brand != 0) =>
         {
-            Some("has a type that no C object has in assembly")
+            Some("has a type that no object has in assembly")
         }
         ImportKind::Module if !is_plain(string(image, import.name)) => {
             Some("has a name that assembly cannot write")
@@ -134,6 +136,9 @@ fn import(out: &mut Text<'_>, program: &Program<'_>, index: usize) {
                 .quoted(string(image, import.module))
                 .byte(b' ');
             out.bytes(own).byte(b' ');
+            if import.kind == ImportKind::ModuleData {
+                return data(out, own, name);
+            }
         }
         ImportKind::Foreign | ImportKind::ForeignData => {
             out.bytes(b".foreign ")
@@ -144,11 +149,7 @@ fn import(out: &mut Text<'_>, program: &Program<'_>, index: usize) {
                 false => out.quoted(own).byte(b' '),
             };
             if import.kind == ImportKind::ForeignData {
-                out.str("data");
-                if own != name {
-                    out.bytes(b" as ").bytes(name);
-                }
-                return out.end();
+                return data(out, own, name);
             }
         }
     }
@@ -164,6 +165,15 @@ fn import(out: &mut Text<'_>, program: &Program<'_>, index: usize) {
     }
     if import.flags & IMPORT_LEAF != 0 {
         out.str(" leaf");
+    }
+    out.end();
+}
+
+/// The end of an object's declaration.
+fn data(out: &mut Text<'_>, own: &[u8], name: &[u8]) {
+    out.str("data");
+    if own != name {
+        out.bytes(b" as ").bytes(name);
     }
     out.end();
 }

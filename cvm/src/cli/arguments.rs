@@ -48,17 +48,25 @@ Examples:
   cvm run --dir . prog.wasm notes.txt      a WebAssembly module, with WASI preview 1
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
+  cvm run --profile out.svg x.cvma         a flame graph of functions and lines
+  perf record cvm run --perf-map x.cvma    `perf report` names the compiled functions
+  cvm run --trace x.cvma 2>&1 | head       its first instructions, with operands
 
 CVM_LOG=compile in the environment writes a line for everything that was compiled to \
 standard error, when the run ends.
 
 Sizes are bytes, with K, M or G for powers of 1024. A program sees no files, no \
-environment and no C functions unless a flag allows it.";
+environment and no C functions unless a flag allows it.
+
+Modules that it imports are looked for in the directories of -L, in those of CVM_PATH, \
+beside the program, and among the standard modules, in this order.";
 
 const VERIFY_AFTER_HELP: &str = "\
 Examples:
   cvm verify prog.cvm
   cvm verify --quiet *.cvm       only say what is wrong
+
+A program is checked together with the modules that it imports, a module alone.
 
 Exit status: 0 if every file is sound, else that of the first one that is not: 1 errors in \
 assembly source, 65 not an image, 66 missing, 132 rejected.";
@@ -69,6 +77,14 @@ Examples:
   cvm info --json prog.cvm | jq .permissions
 
 The program is not verified and not run.";
+
+const LDD_AFTER_HELP: &str = "\
+Examples:
+  cvm ldd prog.cvm
+  cvm ldd -L lib prog.cvm
+
+Modules are looked for in the directories of -L, in those of CVM_PATH, beside the program, and among \
+the standard modules, in this order. Exit status: 0, or 66 if a module is not found.";
 
 const EXPLAIN_AFTER_HELP: &str = "\
 Examples:
@@ -109,6 +125,9 @@ pub(super) enum Command {
     /// Describe an image: sizes, imports, exports, and the permissions that it would ask for
     #[command(after_help = INFO_AFTER_HELP)]
     Info(Info),
+    /// Show which modules a program imports, where each is found, and what is imported of it
+    #[command(after_help = LDD_AFTER_HELP)]
+    Ldd(Ldd),
     /// Say what a fault, rule, diagnostic or error means
     #[command(after_help = EXPLAIN_AFTER_HELP)]
     Explain(Explain),
@@ -196,9 +215,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "Limits")]
     pub(super) call_stack: Option<u64>,
 
-    /// Look for C libraries in this directory
-    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath,
-          requires = "allow_ffi")]
+    /// Look for modules in this directory, and for C libraries that are allowed
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
 
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
@@ -218,6 +236,22 @@ pub(super) struct Run {
     #[arg(long, help_heading = "Output")]
     pub(super) stats: bool,
 
+    /// Write where the program spends its time: a flame graph (.svg) or collapsed stacks (.folded)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "trace",
+          help_heading = "Watching")]
+    pub(super) profile: Option<PathBuf>,
+
+    /// Tell `perf` the names of compiled functions, in /tmp/perf-PID.map
+    #[arg(long, help_heading = "Watching")]
+    pub(super) perf_map: bool,
+
+    /// Write every instruction before it runs, with registers and operands, to standard error or a file
+    ///
+    /// The program runs in the interpreter then, whatever --engine says.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, value_hint = ValueHint::FilePath,
+          help_heading = "Watching")]
+    pub(super) trace: Option<Option<PathBuf>>,
+
     /// The program (.cvm, .cvma or .wasm, "-" for standard input) and its arguments
     #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     pub(super) program: Vec<OsString>,
@@ -228,6 +262,10 @@ pub(super) struct Verify {
     /// Images or assembly sources; "-" is standard input
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub(super) files: Vec<PathBuf>,
+
+    /// Look for modules in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(super) library: Vec<PathBuf>,
 
     /// Say nothing about sound files
     #[arg(short, long)]
@@ -243,6 +281,21 @@ pub(super) struct Info {
     /// Image or assembly source; "-" is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
+
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Ldd {
+    /// Image or assembly source; "-" is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+
+    /// Look for modules in this directory
+    #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(super) library: Vec<PathBuf>,
 
     /// Print one JSON document
     #[arg(long)]

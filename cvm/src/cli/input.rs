@@ -2,16 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cvm::report::{FileSources, MemorySources, Problem, Reporter, Sources};
+use cvm::loader::{self, LinkOptions, Named, SearchPath, link_program};
+use cvm::report::{AllSources, FileSources, MemorySources, Problem, Reporter, Sources};
 use cvm::verify::{Module, ModuleError, load, verify};
 use cvm_asm::diagnostic::Severity;
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, SourceFile, assemble, json};
-use cvm_spec::image::{Image, MAGIC, reader, writer};
+use cvm_spec::image::{Image, Import, ImportKind, MAGIC, reader, writer};
 
 use super::Failure;
 use super::arguments::Format;
@@ -44,6 +45,8 @@ enum Contents {
 /// A program that may run, with the sources for its reports.
 #[derive(Clone)]
 pub(super) struct Program {
+    /// The name as it was given.
+    pub(super) name: Arc<str>,
     pub(super) module: Arc<Module>,
     sources: Arc<dyn Sources + Send + Sync>,
 }
@@ -160,6 +163,76 @@ impl Input {
             .into())
     }
 
+    /// Where its modules are looked for: in these directories, those of `CVM_PATH`, beside it, among the standard ones.
+    pub(super) fn search(&self, directories: &[PathBuf]) -> SearchPath {
+        let path = SearchPath {
+            directories: directories.to_vec(),
+            has_standard: true,
+            debug: true,
+        };
+        let listed = std::env::var_os("CVM_PATH").unwrap_or_default();
+        path.list(&listed).beside(Path::new(&self.name))
+    }
+
+    /// The image with its name as a module.
+    pub(super) fn named(self, console: &Console) -> Result<Named, Failure> {
+        let path = PathBuf::from(&self.name);
+        let (image, _) = self.image(console)?;
+        Ok(Named::of_file(&path, image))
+    }
+
+    /// Whether it has an entry; bytes that are no image may be anything.
+    pub(super) fn is_program(&self) -> bool {
+        match &self.contents {
+            Contents::Assembled(image) => image.entry.is_some(),
+            Contents::Bytes(bytes) => {
+                reader::read(bytes).is_ok_and(|read| read.image.entry.is_some())
+            }
+        }
+    }
+
+    /// Links it with the modules that it imports, if there are any.
+    pub(super) fn link(self, directories: &[PathBuf], console: &Console) -> Result<Input, Failure> {
+        let image = match &self.contents {
+            Contents::Assembled(image) => (**image).clone(),
+            // What is wrong with the bytes is said when they are verified.
+            Contents::Bytes(bytes) => match reader::read(bytes) {
+                Ok(read) => read.image,
+                Err(_) => return Ok(self),
+            },
+        };
+        let is_module =
+            |import: &Import| matches!(import.kind, ImportKind::Module | ImportKind::ModuleData);
+        if !image.imports.iter().any(is_module) {
+            return Ok(self);
+        }
+        let search = self.search(directories);
+        let Input { name, sources, .. } = self;
+        let program = Named::of_file(Path::new(&name), image);
+        let linked = link_program(program, Vec::new(), &search, LinkOptions::default());
+        let linked = linked.map_err(|error| {
+            let problem = module_problem(&error);
+            console.problem(&problem);
+            Failure::Reported(problem.exit_status)
+        })?;
+        let mut all = vec![sources];
+        for module in linked.modules {
+            all.push(match module.sources.is_empty() {
+                true => Arc::new(FileSources::of_image(Path::new(&module.origin))),
+                false => {
+                    let files = module.sources.into_iter();
+                    let files = files.map(|file| (file.name, file.text)).collect();
+                    Arc::new(MemorySources(files))
+                }
+            });
+        }
+        Ok(Input {
+            name,
+            contents: Contents::Assembled(Box::new(linked.image)),
+            sources: Arc::new(AllSources(all)),
+        })
+    }
+
     /// The image and the size of its file; not verified. Prints warnings about its debug information.
     pub(super) fn image(self, console: &Console) -> Result<(Image, usize), Failure> {
         match self.contents {
@@ -200,9 +273,33 @@ impl Input {
         };
         console.warnings(&name, module.warnings());
         Ok(Program {
+            name: name.into(),
             module: Arc::new(module),
             sources,
         })
+    }
+}
+
+/// The report of a module that is missing or does not fit.
+pub(super) fn module_problem(error: &loader::ModuleError) -> Problem {
+    match error {
+        loader::ModuleError::Link(error) => Problem::from(&**error),
+        loader::ModuleError::Image { file, error } => {
+            let mut problem = Problem::from(&**error);
+            problem.message = format!("the module `{file}` is no CVM image, or a damaged one");
+            problem
+        }
+        loader::ModuleError::Source { file, diagnostics } => {
+            let message = format!("the module `{file}` has errors");
+            diagnostics
+                .lines()
+                .fold(Problem::new("source-errors", message), |problem, line| {
+                    problem.detail("", line)
+                })
+        }
+        loader::ModuleError::Unreadable { .. } => {
+            Problem::new("module-unreadable", error.to_string())
+        }
     }
 }
 

@@ -9,10 +9,14 @@ mod explain;
 mod foreign;
 mod info;
 mod input;
+mod ldd;
 mod log;
 mod manual;
 mod output;
+mod perf_map;
+mod profile;
 mod run;
+mod trace;
 mod values;
 mod verify;
 
@@ -67,6 +71,7 @@ pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
         Command::Run(run) => run::run(run, &console),
         Command::Verify(verify) => verify::verify(verify, &console),
         Command::Info(info) => info::info(info, &console),
+        Command::Ldd(ldd) => ldd::ldd(ldd, &console),
         Command::Explain(explain) => explain::explain(explain, &console),
         Command::Completions { shell } => manual::completions(*shell, &console),
         Command::Man { command, dir } => manual::man(command.as_deref(), dir.as_deref(), &console),

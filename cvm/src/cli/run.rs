@@ -21,6 +21,9 @@ use super::foreign;
 use super::input::{Input, Program};
 use super::log::Log;
 use super::output::Output;
+use super::perf_map;
+use super::profile::ProfileFile;
+use super::trace;
 use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
@@ -36,10 +39,13 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
             .into());
     }
     let log = Log::wanted()?;
+    let profile = arguments.profile.as_deref().map(ProfileFile::create);
+    let profile = profile.transpose()?;
     let Some((path, program_args)) = arguments.program.split_first() else {
         return Err(Problem::new("usage", "which program? `cvm run PROGRAM`").into());
     };
-    let program = Input::read(Path::new(path), console)?.verify(console)?;
+    let program = Input::read(Path::new(path), console)?.link(&arguments.library, console)?;
+    let program = program.verify(console)?;
     let report = |problem: Problem| {
         console.problem_in(&problem, program.reporter());
         Failure::Reported(problem.exit_status)
@@ -63,15 +69,37 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let mut machine =
         Machine::new(Arc::clone(&program.module), host, limits).map_err(|e| refused(&e))?;
     #[cfg(feature = "ffi")]
-    foreign::report_at_once(&mut machine, arguments, &program, console);
+    if profile.is_none() {
+        foreign::report_at_once(&mut machine, arguments, &program, console);
+    }
     machine.set_engine(engine);
+    if let Some(profile) = &profile {
+        profile.start(&mut machine);
+    }
+    if arguments.perf_map {
+        perf_map::start(&mut machine)?;
+    }
+    let trace = match &arguments.trace {
+        None => trace::Failed::default(),
+        Some(file) => {
+            let at_once = arguments.allow_ffi.is_some();
+            trace::start(&mut machine, file.as_deref(), &program, at_once)?
+        }
+    };
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,
         Some(name) => invoke(&mut machine, name, program_args)?,
     };
     let elapsed = start.elapsed();
+    machine.clear_tracer();
+    if let Some(problem) = trace.take() {
+        return Err(problem.into());
+    }
     let status = finish(&exit, arguments, &program, &output, console)?;
+    if let Some(profile) = profile {
+        profile.write(&mut machine, &program)?;
+    }
     log.write(&machine, start, console);
     if arguments.stats {
         print_stats(&mut machine, elapsed, status, console);

@@ -9,10 +9,10 @@ use cvm_spec::fault::FaultCode;
 use cvm_spec::foreign::Scalar;
 use cvm_spec::pointer::{Pointer, Tag};
 
-use super::Foreign;
 use super::convert::{self, Cause, Failure, spelling};
 use super::plan::{Argument, Field, Kind, Plan, Shape, Shim};
 use super::shim::{self, Registers};
+use super::{Foreign, Quick};
 use crate::memory::Memory;
 
 /// Which function a machine is calling, as [`Foreign::inside`] holds it.
@@ -53,6 +53,30 @@ impl Foreign {
             }
             self.call(memory, plan, function.address, import, cells)
         }
+    }
+
+    /// Before the interpreter calls an import by itself: its address, unless something has to be done about the call.
+    ///
+    /// # Safety
+    /// As for [`Foreign::call_import`]. If there is an address, [`Foreign::end_quick`] follows on the call.
+    #[inline(always)]
+    pub(crate) unsafe fn begin_quick(&self, import: u32, cells: *mut u64) -> Option<Quick> {
+        // SAFETY: there is an entry for each import.
+        let quick = unsafe { *self.quick.get_unchecked(import as usize) };
+        if quick.address.is_null() || self.host_ran() {
+            return None;
+        }
+        self.inside.set(import);
+        self.cells.set(cells);
+        Some(quick)
+    }
+
+    /// After the call: whether the run goes on.
+    #[inline(always)]
+    pub(crate) fn end_quick(&self) -> bool {
+        // The interpreter runs CVM code again, as before the call.
+        self.inside.set(inside::NONE);
+        self.goes_on()
     }
 
     /// Calls the C function that an absolute pointer names, by a foreign type.

@@ -17,9 +17,8 @@ use cvm_spec::pointer::{Pointer, Tag};
 use libffi::low::{self, CodePtr, ffi_cif, ffi_closure};
 
 use super::call::store_field;
-use super::convert::{Cause, Failure};
-use super::plan::{Argument, Kind, Plan, Shape};
-use super::shim::INTEGER_REGISTERS;
+use super::convert::{Cause, Failure, extend};
+use super::plan::{Kind, Plan, Shape};
 use super::thunk::{self, Thunk};
 use super::{Foreign, LEAF, PENDING, STRANGER, call::inside};
 
@@ -55,6 +54,8 @@ pub(super) struct Data {
     foreign: *const Foreign,
     plan: *const Plan,
     function: u32,
+    /// Of a thunk: what each argument is, and its place among the registers.
+    registers: Box<[(Kind, usize)]>,
 }
 
 impl Drop for Callback {
@@ -117,8 +118,9 @@ impl Foreign {
             foreign: self,
             plan,
             function,
+            registers: thunk::registers(plan).unwrap_or_default(),
         });
-        if thunk::suits(plan) {
+        if thunk::registers(plan).is_some() {
             let made = Made::Thunk(Thunk::new(&raw const *data)?);
             let data = Box::into_raw(data);
             return Some(Callback { made, data });
@@ -154,7 +156,7 @@ impl Foreign {
 
 thread_local! {
     static HERE: u8 = const { 0 };
-    static STACK_END: Cell<usize> = const { Cell::new(0) };
+    static STACK: Cell<Option<StackRange>> = const { Cell::new(None) };
 }
 
 /// A number for the calling thread, never 0 and never that of another living thread.
@@ -163,21 +165,49 @@ pub(super) fn this_thread() -> usize {
     HERE.with(|here| std::ptr::from_ref(here) as usize)
 }
 
-/// Whether this thread's stack has room for another run.
-fn has_stack() -> bool {
-    let here = std::hint::black_box(0u8);
-    let at = std::ptr::from_ref(&here) as usize;
-    let end = STACK_END.with(|end| {
-        if end.get() == 0 {
-            end.set(stack_end().unwrap_or(1));
-        }
-        end.get()
-    });
-    at.checked_sub(end).is_none_or(|left| left > STACK_RESERVE)
+/// The part of a thread's stack that leaves enough for another run. Nothing but this thread runs on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct StackRange {
+    low: usize,
+    size: usize,
 }
 
-/// The lowest address of this thread's stack.
-fn stack_end() -> Option<usize> {
+impl StackRange {
+    /// The calling thread's; empty if the system does not tell.
+    fn of_this_thread() -> StackRange {
+        STACK.with(|stack| {
+            let range = stack.get().unwrap_or_else(|| {
+                let (base, size) = stack_bounds().unwrap_or_default();
+                StackRange {
+                    low: base + STACK_RESERVE,
+                    size: size.saturating_sub(STACK_RESERVE),
+                }
+            });
+            stack.set(Some(range));
+            range
+        })
+    }
+
+    #[inline(always)]
+    fn contains(self, address: usize) -> bool {
+        address.wrapping_sub(self.low) < self.size
+    }
+
+    /// Whether an address is on the stack, but too near to its end.
+    fn is_near_end(self, address: usize) -> bool {
+        self.size != 0 && (self.low - STACK_RESERVE..self.low).contains(&address)
+    }
+}
+
+/// An address in the caller's frame.
+#[inline(always)]
+fn here() -> usize {
+    let here = std::mem::MaybeUninit::<u8>::uninit();
+    std::hint::black_box(here.as_ptr()) as usize
+}
+
+/// The lowest address and the size of this thread's stack.
+fn stack_bounds() -> Option<(usize, usize)> {
     // SAFETY: the attributes are initialised by the first call, read and destroyed.
     unsafe {
         let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
@@ -187,7 +217,7 @@ fn stack_end() -> Option<usize> {
         let (mut base, mut size) = (std::ptr::null_mut::<c_void>(), 0);
         let got = libc::pthread_attr_getstack(&attributes, &mut base, &mut size);
         libc::pthread_attr_destroy(&mut attributes);
-        (got == 0).then_some(base as usize)
+        (got == 0).then_some((base as usize, size))
     }
 }
 
@@ -209,9 +239,12 @@ unsafe extern "C" fn entered(
         } else {
             result.write_bytes(0, room.max(8));
         }
-        enter(data, result, |argument, number, cells| {
-            let from = (*args.add(number)).cast::<u8>();
-            foreign.load(&*foreign.memory.get(), &argument.shape, from, cells);
+        enter(data, result, |cells| {
+            for (number, argument) in plan.args.iter().enumerate() {
+                let from = (*args.add(number)).cast::<u8>();
+                let to = cells.add(argument.cell);
+                foreign.load(&*foreign.memory.get(), &argument.shape, from, to);
+            }
         });
     }
 }
@@ -225,68 +258,86 @@ pub(super) unsafe extern "C" fn entered_in_registers(
     registers: *const u64,
 ) -> u64 {
     let mut result = 0u64;
-    // SAFETY: the caller's promise; the plan's values travel in registers alone, so the result fits a word.
+    // SAFETY: the caller's promise; the plan's values travel in registers alone, so the result fits a word, and each
+    // argument has one cell.
     unsafe {
         let data = &*data;
         let foreign = &*data.foreign;
-        let (mut integers, mut floats) = (0, INTEGER_REGISTERS);
-        enter(data, (&raw mut result).cast(), |argument, _, cells| {
-            let Shape::One(kind) = argument.shape else {
-                return;
-            };
-            let place = match kind.is_float() {
-                true => &mut floats,
-                false => &mut integers,
-            };
-            *cells = foreign.value(&*foreign.memory.get(), kind, *registers.add(*place));
-            *place += 1;
+        enter(data, (&raw mut result).cast(), |cells| {
+            let memory = &*foreign.memory.get();
+            for (number, (kind, place)) in data.registers.iter().enumerate() {
+                *cells.add(number) = foreign.value(memory, *kind, *registers.add(*place));
+            }
         });
     }
     result
 }
 
-/// Runs the callback, unless it is refused. `load` puts an argument, by its number, into its cells.
+/// Runs the callback, unless it is refused. `load` puts the arguments into their cells.
 ///
 /// # Safety
 /// The data is that of a callback that lives; `result` has the room that its type needs, zeroed.
 #[inline(always)]
-unsafe fn enter(data: &Data, result: *mut u8, load: impl FnMut(&Argument, usize, *mut u64)) {
+unsafe fn enter(data: &Data, result: *mut u8, load: impl FnOnce(*mut u64)) {
     // SAFETY: plan and foreign part live as long as the callback.
     unsafe {
         let (plan, foreign) = (&*data.plan, &*data.foreign);
-        let state = &foreign.attention.state;
-        if foreign.thread.load(Ordering::Relaxed) != this_thread() {
-            state.fetch_or(STRANGER, Ordering::Relaxed);
+        if !foreign.stack.get().contains(here()) && !is_admitted(foreign) {
             return;
         }
+        let state = &foreign.attention.state;
         if state.load(Ordering::Relaxed) & PENDING != 0 {
             return;
         }
-        if is_in_leaf(foreign) {
-            state.fetch_or(LEAF, Ordering::Relaxed);
-            return;
-        }
         let outer = foreign.inside.replace(inside::NONE);
-        if !run(foreign, plan, data.function, load, result) {
+        let function = foreign.functions.get(outer as usize);
+        if function.is_some_and(|function| function.is_leaf) {
+            state.fetch_or(LEAF, Ordering::Relaxed);
+        } else if !run(foreign, plan, data.function, load, result) {
             state.fetch_or(PENDING, Ordering::Relaxed);
         }
         foreign.inside.set(outer);
     }
 }
 
-/// Whether C that promised not to call back is running. Compiled code calls such functions on its own stack, where
-/// nothing else may run.
-fn is_in_leaf(foreign: &Foreign) -> bool {
-    let here = std::hint::black_box(0u8);
-    let at = std::ptr::from_ref(&here) as u64;
+/// Whether a callback may run that comes on another stack than the last one: not on another thread, not if a leaf
+/// function calls that compiled code called on its own stack, and not if the stack is nearly full.
+#[cold]
+#[inline(never)]
+unsafe fn is_admitted(foreign: &Foreign) -> bool {
+    let state = &foreign.attention.state;
+    if foreign.thread.load(Ordering::Relaxed) != this_thread() {
+        state.fetch_or(STRANGER, Ordering::Relaxed);
+        return false;
+    }
+    if state.load(Ordering::Relaxed) & PENDING != 0 {
+        return false;
+    }
+    let here = here();
     let (low, high) = foreign.native_stack.get();
-    let function = foreign.functions.get(foreign.inside.get() as usize);
-    (low..high).contains(&at) || function.is_some_and(|function| function.is_leaf)
+    if (low..high).contains(&(here as u64)) {
+        state.fetch_or(LEAF, Ordering::Relaxed);
+        return false;
+    }
+    let range = StackRange::of_this_thread();
+    if range.contains(here) {
+        foreign.stack.set(range);
+    } else if range.is_near_end(here) {
+        if let Some(engine) = foreign.engine.get() {
+            // SAFETY: the engine is running, on this thread.
+            unsafe { (engine.raise)(engine.data, FaultCode::CallStackOverflow.into()) };
+        }
+        state.fetch_or(PENDING, Ordering::Relaxed);
+        return false;
+    }
+    true
 }
 
 /// Cells of a callback that need no allocation.
-const SMALL: usize = 8;
+const SMALL: usize = 14;
 
+/// Runs the callback's function.
+///
 /// # Safety
 /// As for [`enter`], on the machine's thread while it calls C.
 #[inline(always)]
@@ -294,87 +345,92 @@ unsafe fn run(
     foreign: &Foreign,
     plan: &Plan,
     function: u32,
-    mut load: impl FnMut(&Argument, usize, *mut u64),
+    load: impl FnOnce(*mut u64),
     result: *mut u8,
 ) -> bool {
-    let Some(engine) = foreign.engine.get() else {
-        return false;
-    };
-    if !has_stack() {
-        // SAFETY: the engine is running.
-        unsafe { (engine.raise)(engine.data, FaultCode::CallStackOverflow.into()) };
-        return false;
-    }
-    let mut small = [0u64; SMALL];
+    let mut small = std::mem::MaybeUninit::<[u64; SMALL]>::uninit();
     let mut large = Vec::new();
-    let count = plan.arg_cells.max(plan.result_cells);
-    let cells = if count <= SMALL {
-        &mut small[..]
-    } else {
-        large.resize(count, 0);
-        &mut large[..]
+    let cells = match plan.arg_cells.max(plan.result_cells) {
+        ..=SMALL => small.as_mut_ptr().cast(),
+        count => many(&mut large, count),
     };
-    // SAFETY: libffi gives a pointer to each argument; there are cells for arguments and results. The engine is the
-    // one that called C, on this thread, and holds no reference into memory.
+    // SAFETY: no reference to the engine is kept. It is the one that called C, on this thread, and holds no reference into
+    // memory; there are cells for arguments, which `load` fills, and for results, which the engine fills.
     unsafe {
-        let memory = foreign.memory.get();
-        for (number, argument) in plan.args.iter().enumerate() {
-            load(argument, number, cells.as_mut_ptr().add(argument.cell));
-        }
-        if !(engine.enter)(
-            engine.data,
-            function,
-            cells.as_mut_ptr(),
-            plan.arg_cells,
-            plan.result_cells,
-        ) {
+        let Some(engine) = &*foreign.engine.as_ptr() else {
+            return false;
+        };
+        load(cells);
+        let (arguments, results) = (plan.arg_cells, plan.result_cells);
+        if !(engine.enter)(engine.data, function, cells, arguments, results) {
             return false;
         }
-        match give_back(foreign, &*memory, plan, cells, result) {
+        match give_back(foreign, plan, cells, result) {
             Ok(()) => true,
-            Err(failure) => {
-                let message = match failure.message {
-                    Some(message) => format!("the callback's result: {message}"),
-                    None => "the callback's result".to_string(),
-                };
-                let failure = Failure {
-                    message: Some(message),
-                    ..failure
-                };
-                (engine.raise)(engine.data, failure);
-                false
-            }
+            Err(failure) => refuse_result(foreign, failure),
         }
     }
 }
 
-/// Puts the results where libffi wants them.
+#[cold]
+#[inline(never)]
+fn many(cells: &mut Vec<u64>, count: usize) -> *mut u64 {
+    cells.resize(count, 0);
+    cells.as_mut_ptr()
+}
+
+/// The function gave something that C may not have. Always false.
 ///
 /// # Safety
-/// As in [`entered`].
-#[inline]
+/// As for [`run`].
+#[cold]
+#[inline(never)]
+unsafe fn refuse_result(foreign: &Foreign, failure: Failure) -> bool {
+    let message = match failure.message {
+        Some(message) => format!("the callback's result: {message}"),
+        None => "the callback's result".to_string(),
+    };
+    let failure = Failure {
+        message: Some(message),
+        ..failure
+    };
+    if let Some(engine) = foreign.engine.get() {
+        // SAFETY: the engine is running, on this thread.
+        unsafe { (engine.raise)(engine.data, failure) };
+    }
+    false
+}
+
+/// Puts the results where C wants them.
+///
+/// # Safety
+/// There are cells for the results; `result` has room for their C value, at least a register's.
+#[inline(always)]
 unsafe fn give_back(
     foreign: &Foreign,
-    memory: &crate::memory::Memory,
     plan: &Plan,
-    cells: &[u64],
+    cells: *const u64,
     result: *mut u8,
 ) -> Result<(), Failure> {
-    // SAFETY: libffi's room for a result that is not a struct is a register, which takes the value extended; a struct
-    // has its own size.
+    // SAFETY: the room for a result that is not a struct is a register, which takes the value extended; a struct has its
+    // own size. Memory is the machine's and nobody else uses it.
     unsafe {
         match &plan.result {
             Shape::Void => {}
+            Shape::One(Kind::Scalar(Scalar::F32)) => result.cast::<u32>().write(*cells as u32),
+            Shape::One(Kind::Scalar(scalar)) => {
+                result.cast::<u64>().write(extend(*scalar, *cells));
+            }
             Shape::One(kind) => {
-                let word = foreign.word(memory, plan, *kind, cells[0], None)?;
-                match kind {
-                    Kind::Scalar(Scalar::F32) => result.cast::<u32>().write(word as u32),
-                    _ => result.cast::<u64>().write(word),
-                }
+                let memory = &*foreign.memory.get();
+                let word = foreign.word(memory, plan, *kind, *cells, None)?;
+                result.cast::<u64>().write(word);
             }
             Shape::Struct { fields, .. } => {
-                for (field, cell) in fields.iter().zip(cells) {
-                    let word = foreign.word(memory, plan, field.kind, *cell, None)?;
+                let memory = &*foreign.memory.get();
+                for (number, field) in fields.iter().enumerate() {
+                    let cell = *cells.add(number);
+                    let word = foreign.word(memory, plan, field.kind, cell, None)?;
                     store_field(*field, word, result);
                 }
             }

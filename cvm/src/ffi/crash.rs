@@ -55,7 +55,7 @@ pub fn report_crashes(format: CrashFormat) {
     ONCE.call_once(|| {
         for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS) {
             // SAFETY: this runs once, each signal has its own place, and the handler does what a handler may.
-            unsafe { signal::install(signal, on_crash, previous) };
+            unsafe { signal::install(signal, on_crash, previous, signal::ON_STACK) };
         }
     });
 }

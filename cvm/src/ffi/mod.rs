@@ -40,7 +40,7 @@ use cvm_spec::image::{IMPORT_LEAF, Image, ImportKind, Type};
 use crate::machine::{Exit, MachineError};
 use crate::memory::Memory;
 use crate::verify::Module;
-use callback::Callback;
+use callback::{Callback, StackRange};
 use plan::Plan;
 
 pub(crate) use call::inside;
@@ -52,6 +52,7 @@ pub use grant::ForeignGrant;
 pub use library::ForeignError;
 use library::Libraries;
 pub(crate) use library::symbol_at;
+pub(crate) use shim::{Form, Register, Return};
 
 /// In [`Attention::state`]: the run has to end, what for is with the engine.
 const PENDING: u32 = 1;
@@ -110,6 +111,14 @@ struct Function {
     is_leaf: bool,
 }
 
+/// What the interpreter needs to call an import by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quick {
+    /// Null if the call has to be made by [`Foreign::call_import`].
+    pub(crate) address: *const c_void,
+    pub(crate) returned: Return,
+}
+
 type AtOnce = Box<dyn FnMut(&Exit) + Send>;
 
 /// Everything foreign of one machine. It does not move: callbacks point to it.
@@ -117,6 +126,8 @@ pub(crate) struct Foreign {
     module: Arc<Module>,
     /// By import index; those of other kinds are empty.
     functions: Vec<Function>,
+    /// By import index.
+    quick: Box<[Quick]>,
     /// By type index; function types have none.
     plans: Vec<Option<Box<Plan>>>,
     /// By function and number of the callback type.
@@ -131,6 +142,8 @@ pub(crate) struct Foreign {
     /// The thread that runs the machine, by [`callback::this_thread`]; 0 between runs.
     thread: AtomicUsize,
     attention: Attention,
+    /// Where on its stack that thread can run callbacks; empty until one came.
+    stack: Cell<StackRange>,
     /// By import: addresses of functions and objects, for compiled code.
     addresses: Box<[u64]>,
     /// Addresses of the stack that compiled code calls leaf functions on.
@@ -211,21 +224,36 @@ impl Foreign {
         let addresses = addresses.collect();
         signal::install_once();
         let is_checked = grant.is_checked();
+        let is_careful = uses_errno || is_checked;
+        // SAFETY: the plans are alive.
+        let quick = |function: &Function| match unsafe { function.plan.as_ref() } {
+            Some(plan) if plan.form().is_some() && !is_careful => Quick {
+                address: function.address,
+                returned: plan.returned(),
+            },
+            _ => Quick {
+                address: std::ptr::null(),
+                returned: Return::Nothing,
+            },
+        };
+        let quick = functions.iter().map(quick).collect();
         Ok(Box::new(Foreign {
             module: Arc::clone(module),
             functions,
+            quick,
             plans,
             addresses,
             callbacks: RefCell::default(),
             libraries,
             errno: uses_errno.then(Arc::default),
-            is_careful: uses_errno || is_checked,
+            is_careful,
             is_checked,
             grant,
             engine: Cell::new(None),
             memory: Cell::new(std::ptr::null_mut()),
             thread: AtomicUsize::new(0),
             attention: Attention::default(),
+            stack: Cell::default(),
             native_stack: Cell::new((0, 0)),
             failure: RefCell::new(None),
             inside: Cell::new(inside::NONE),
@@ -287,6 +315,7 @@ impl Foreign {
         self.engine.set(None);
         self.memory.set(std::ptr::null_mut());
         self.thread.store(0, Ordering::Relaxed);
+        self.stack.set(StackRange::default());
         let state = self.attention.state.swap(0, Ordering::Relaxed);
         let failure = self.failure.borrow_mut().take();
         failure.or(refused_callback(state).map(Failure::from))
@@ -383,7 +412,11 @@ impl Foreign {
                 false => integers.next(),
             };
             if let Some(Some(value)) = value {
-                act(*value);
+                let value = match argument.shape {
+                    plan::Shape::One(plan::Kind::Scalar(Scalar::F32)) => *value as u32 as u64,
+                    _ => *value,
+                };
+                act(value);
             }
         }
     }
@@ -423,6 +456,15 @@ pub(crate) fn plain_signature(
     };
     let signature = Signature::parse(image.string(*signature)?).ok()?;
     Plan::new(&signature).ok()?.plain()
+}
+
+/// What the cells of a call are to C, if they are C values as they are.
+pub(crate) fn direct_form(image: &Image, type_index: u32) -> Option<Form> {
+    let Some(Type::Foreign { signature, .. }) = image.types.get(type_index as usize) else {
+        return None;
+    };
+    let signature = Signature::parse(image.string(*signature)?).ok()?;
+    Plan::new(&signature).ok()?.form()
 }
 
 /// The fault of a callback that was refused, by [`Attention::state`].

@@ -7,7 +7,7 @@ use std::fmt;
 use cvm_spec::foreign::{ForeignType, Length, Scalar, Signature};
 use libffi::middle::{Cif, Type};
 
-use super::shim::{self, Direct, FLOAT_REGISTERS, INTEGER_REGISTERS, Return};
+use super::shim::{self, Direct, FLOAT_REGISTERS, Form, INTEGER_REGISTERS, Return};
 
 /// What one cell is in C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +235,23 @@ impl Plan {
     /// What libffi needs to know of the signature. The plan owns it.
     pub(crate) fn cif(&self) -> *mut libffi::low::ffi_cif {
         self.cif.as_raw_ptr()
+    }
+
+    /// What the cells are to C, if they are C values as they are.
+    pub(crate) fn form(&self) -> Option<Form> {
+        let count = self.args.len();
+        match (&self.shim, self.args.first().map(|arg| &arg.shape)) {
+            (Shim::Direct(_), Some(Shape::One(kind))) if kind.is_float() => {
+                Some(Form::Doubles(count))
+            }
+            (Shim::Direct(_), _) => Some(Form::Words(count)),
+            _ => None,
+        }
+    }
+
+    /// What is done to the result of a direct call, whose upper half C may have left undefined.
+    pub(crate) fn returned(&self) -> Return {
+        plain_return(&self.result).unwrap_or(Return::Word)
     }
 
     /// Whether every argument and the result is a number that cells hold as C wants it, so that a compiled engine may

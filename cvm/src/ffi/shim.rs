@@ -19,6 +19,47 @@ pub(crate) const FLOAT_REGISTERS: usize = 8;
 /// As unsafe as the C function, whose signature must be the one that the shim was chosen for.
 pub(crate) type Direct = unsafe fn(address: *const c_void, cells: *mut u64);
 
+/// What the cells of a direct call are to C, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Integers of 32 or 64 bits, in integer registers.
+    Words(usize),
+    /// Values of type double, as the result is.
+    Doubles(usize),
+}
+
+/// A value in a register.
+pub(crate) trait Register: Copy {
+    /// The value of a cell.
+    fn of(cell: u64) -> Self;
+    /// The cell of a value.
+    fn cell(self) -> u64;
+}
+
+impl Register for u64 {
+    #[inline(always)]
+    fn of(cell: u64) -> u64 {
+        cell
+    }
+
+    #[inline(always)]
+    fn cell(self) -> u64 {
+        self
+    }
+}
+
+impl Register for f64 {
+    #[inline(always)]
+    fn of(cell: u64) -> f64 {
+        f64::from_bits(cell)
+    }
+
+    #[inline(always)]
+    fn cell(self) -> u64 {
+        self.to_bits()
+    }
+}
+
 /// What a function with integer arguments returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Return {

@@ -21,13 +21,13 @@ use super::crash;
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// What was installed for a signal before.
-pub(super) struct Previous(UnsafeCell<MaybeUninit<sigaction>>);
+pub(crate) struct Previous(UnsafeCell<MaybeUninit<sigaction>>);
 
 // SAFETY: written once, before the handler that reads it is installed.
 unsafe impl Sync for Previous {}
 
 impl Previous {
-    pub(super) const fn new() -> Previous {
+    pub(crate) const fn new() -> Previous {
         Previous(UnsafeCell::new(MaybeUninit::zeroed()))
     }
 }
@@ -35,19 +35,20 @@ impl Previous {
 static PREVIOUS: [Previous; 2] = [const { Previous::new() }; 2];
 
 /// A signal handler with all that the system tells.
-pub(super) type Handler = unsafe extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+pub(crate) type Handler = unsafe extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// Installs a handler for a signal and keeps what was there. All zero bytes are the default action.
+/// Installs a handler for a signal, with these flags besides SA_SIGINFO, and keeps what was there. All zero bytes are the
+/// default action.
 ///
 /// # Safety
 /// `previous` belongs to this signal alone and nothing reads it yet; the handler only does what a signal handler may.
-pub(super) unsafe fn install(signal: c_int, handler: Handler, previous: &Previous) {
+pub(crate) unsafe fn install(signal: c_int, handler: Handler, previous: &Previous, flags: c_int) {
     // SAFETY: sigaction is plain data, for which zero bytes are valid; the handler has the type that SA_SIGINFO asks
     // for. The old action is known before the new one can run.
     unsafe {
         let mut action: sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        action.sa_flags = libc::SA_SIGINFO | flags;
         libc::sigemptyset(&mut action.sa_mask);
         libc::sigaction(signal, ptr::null(), previous.0.get().cast());
         libc::sigaction(signal, &action, ptr::null_mut());
@@ -58,7 +59,7 @@ pub(super) unsafe fn install(signal: c_int, handler: Handler, previous: &Previou
 ///
 /// # Safety
 /// Called in a signal handler with its own arguments; `previous` was filled by [`install`] for this signal.
-pub(super) unsafe fn pass_on(
+pub(crate) unsafe fn pass_on(
     previous: &Previous,
     signal: c_int,
     info: *mut siginfo_t,
@@ -112,13 +113,16 @@ unsafe extern "C" fn on_access(signal: c_int, info: *mut siginfo_t, context: *mu
     }
 }
 
+/// They run on the stack for signals, and may be interrupted by each other.
+pub(super) const ON_STACK: c_int = libc::SA_ONSTACK | libc::SA_NODEFER;
+
 /// Installs the handlers, once for the process.
 pub(crate) fn install_once() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS) {
             // SAFETY: this runs once, each signal has its own place, and the handler only looks at its arguments.
-            unsafe { install(signal, on_access, previous) };
+            unsafe { install(signal, on_access, previous, ON_STACK) };
         }
     });
 }

@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use super::callback::{Data, entered_in_registers};
-use super::plan::{Plan, Shape};
+use super::plan::{Argument, Kind, Plan, Shape};
 use super::shim::{FLOAT_REGISTERS, INTEGER_REGISTERS};
 
 /// Bytes of a thunk's mapping.
@@ -21,19 +21,21 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Thunk(*mut c_void);
 
-/// Whether values of a callback type travel in registers alone.
-pub(super) fn suits(plan: &Plan) -> bool {
-    let (mut integers, mut floats) = (0, 0);
-    for argument in &plan.args {
-        match argument.shape {
-            Shape::One(kind) if kind.is_float() => floats += 1,
-            Shape::One(_) => integers += 1,
-            _ => return false,
-        }
-    }
-    integers <= INTEGER_REGISTERS
-        && floats <= FLOAT_REGISTERS
-        && !matches!(plan.result, Shape::Struct { .. })
+/// What each argument of a callback type is, and its place among the registers that [`common`] keeps, if its values
+/// travel in registers alone.
+pub(super) fn registers(plan: &Plan) -> Option<Box<[(Kind, usize)]>> {
+    let (mut integers, mut floats) = (0..INTEGER_REGISTERS, 0..FLOAT_REGISTERS);
+    let place = |argument: &Argument| match argument.shape {
+        Shape::One(kind) if kind.is_float() => Some((kind, INTEGER_REGISTERS + floats.next()?)),
+        Shape::One(kind) => Some((kind, integers.next()?)),
+        _ => None,
+    };
+    let is_struct = matches!(plan.result, Shape::Struct { .. });
+    plan.args
+        .iter()
+        .map(place)
+        .collect::<Option<_>>()
+        .filter(|_| !is_struct)
 }
 
 impl Thunk {

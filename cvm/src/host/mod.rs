@@ -12,10 +12,13 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use cvm_spec::fault::FaultCode;
 use cvm_spec::image::FunctionType;
 
 use crate::memory::{Memory, Violation};
+use crate::symbols::Symbols;
 
 pub use sys::{Sys, SysOptions};
 pub use typed::{HostArg, HostClosure, HostResults};
@@ -74,6 +77,11 @@ pub trait HostModule: Send {
     fn call(&mut self, number: u32, memory: &mut Memory, cells: &mut [u64])
     -> Result<(), HostStop>;
 
+    /// A machine is made for a program that exports this.
+    fn attach(&mut self, symbols: &Arc<Symbols>) {
+        let _ = symbols;
+    }
+
     /// A run begins, with these limits.
     fn start(&mut self, watch: &Watch) {
         let _ = watch;
@@ -128,6 +136,13 @@ impl Host {
         {
             let _ = library;
             false
+        }
+    }
+
+    /// Tells every namespace what the program exports.
+    pub(crate) fn attach(&mut self, symbols: &Arc<Symbols>) {
+        for module in &mut self.modules {
+            module.attach(symbols);
         }
     }
 

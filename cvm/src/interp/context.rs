@@ -14,6 +14,7 @@ use crate::host::call::ImportTarget;
 use crate::jit::tier::Tier;
 use crate::machine::Exit;
 use crate::memory::Memory;
+use crate::trace::Tracer;
 use crate::verify::Module;
 
 use super::Code;
@@ -97,6 +98,10 @@ pub(crate) struct Context {
     pub(crate) shadow_base: *mut ShadowFrame,
     /// The module that runs.
     pub(crate) module: *const Module,
+    /// In profiled code, the latest op that called out.
+    pub(crate) out: *const Op,
+    /// Who is told of every instruction, if the code is traced.
+    pub(crate) tracer: Option<*mut Tracer>,
 }
 
 /// Where C is called from.

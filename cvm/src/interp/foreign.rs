@@ -13,15 +13,16 @@ use cvm_spec::fault::FaultCode;
 
 use super::context::{Context, ShadowFrame, Site, Stop};
 use super::handlers::list;
-use super::handover::Left;
+use super::handover::{Entered, Left};
 use super::op::{Op, Slots};
 use crate::fault::Fault;
-use crate::ffi::{Active, Engine, Failure, Foreign as Calls, call_fault};
+use crate::ffi::{Active, Engine, Failure, Foreign as Calls, Register, Return, call_fault};
 use crate::jit;
 use crate::jit::callback::{Segment, budget, set_budget, tell_frames};
+use crate::jit::tier::Tier;
 use crate::machine::Exit;
 
-pub(crate) use crate::ffi::Foreign;
+pub(crate) use crate::ffi::{Foreign, Form, direct_form};
 
 /// The interpreter as callbacks see it.
 pub(crate) fn engine(ctx: *mut Context) -> Engine {
@@ -41,9 +42,23 @@ pub(crate) fn engine(ctx: *mut Context) -> Engine {
 /// As for handlers; the machine has foreign access.
 #[inline(never)]
 pub(crate) unsafe fn call_import(ip: *const Op, fp: Slots, ctx: *mut Context, room: u32) -> bool {
-    // SAFETY: the frame has room for arguments and results from slot a on, because the operand depth covers both.
+    // SAFETY: as the caller promises.
+    unsafe { call_with_cells(ip, fp, ctx, fp.add((*ip).a as usize), room) }
+}
+
+/// Calls the foreign function of import `(*ip).c` with these cells.
+///
+/// # Safety
+/// As for [`call_import`].
+unsafe fn call_with_cells(
+    ip: *const Op,
+    fp: Slots,
+    ctx: *mut Context,
+    cells: *mut u64,
+    room: u32,
+) -> bool {
+    // SAFETY: the frame has room for arguments and results in the cells, because the operand depth covers both.
     unsafe {
-        let cells = fp.add((*ip).a as usize);
         let outer = begin(ip, fp, ctx, cells.add(room as usize));
         let goes_on = (*(*ctx).foreign).call_import((*ctx).memory, (*ip).c, cells);
         end(ctx, outer);
@@ -67,6 +82,88 @@ pub(crate) unsafe fn call_pointer(ip: *const Op, fp: Slots, ctx: *mut Context, r
         end(ctx, outer);
         goes_on || failed(ip, ctx, None, cells)
     }
+}
+
+/// Slot of an argument, by the data cell of a quick call.
+#[inline(always)]
+unsafe fn source<const NUMBER: usize>(data: *const Op) -> usize {
+    // SAFETY: data cells of such calls hold numbers.
+    unsafe {
+        match NUMBER {
+            0..4 => ((*data).word.number >> (16 * NUMBER)) as u16 as usize,
+            4 => (*data).a as usize,
+            _ => (*data).b as usize,
+        }
+    }
+}
+
+/// A quick call that cannot be one: because of `errno`, of recorded allocations, or of output that goes first.
+#[inline(never)]
+unsafe fn call_slowly(ip: *const Op, fp: Slots, ctx: *mut Context, cells: *mut u64) -> bool {
+    // SAFETY: as for `call_import`; a function without a result has a slot to spare.
+    unsafe {
+        let goes_on = call_with_cells(ip, fp, ctx, cells, (*ip.add(1)).c);
+        if goes_on {
+            *fp.add((*ip).a as usize) = *cells;
+        }
+        goes_on
+    }
+}
+
+macro_rules! quick_calls {
+    ($($name:ident $register:ident ($($number:literal)*);)*) => {
+        $(
+            /// Calls the C function of import `(*ip).c`, whose arguments are in the slots that the data cell names, with
+            /// the result in slot `(*ip).a`. The arguments are left in the slots from `(*ip).b` on, for reports.
+            ///
+            /// # Safety
+            /// As for [`call_import`]; the import's form is this one.
+            #[inline(always)]
+            pub(crate) unsafe fn $name(ip: *const Op, fp: Slots, ctx: *mut Context) -> bool {
+                type Function = unsafe extern "C" fn($(quick_calls!(@type $register $number)),*) -> $register;
+                // SAFETY: the slots are the frame's, the function is that of the import, and no reference into memory
+                // is alive while C runs. What `site` was before matters to nobody but a call.
+                unsafe {
+                    let data = ip.add(1);
+                    let cells = fp.add((*ip).b as usize);
+                    $(*cells.add($number) = *fp.add(source::<$number>(data));)*
+                    let foreign = &*(*ctx).foreign;
+                    let Some(quick) = foreign.begin_quick((*ip).c, cells) else {
+                        return call_slowly(ip, fp, ctx, cells);
+                    };
+                    (*ctx).site = Site { ip, fp, top: cells.add((*data).c as usize) };
+                    let function: Function = std::mem::transmute(quick.address);
+                    let value = function($($register::of(*cells.add($number))),*).cell();
+                    // C may have taken long: the next poll looks at the clock.
+                    (*ctx).polls = 1;
+                    if !foreign.end_quick() {
+                        return failed(ip, ctx, Some((*ip).c), cells);
+                    }
+                    *fp.add((*ip).a as usize) = match quick.returned {
+                        Return::Signed32 => value as i32 as u64,
+                        Return::Unsigned32 => u64::from(value as u32),
+                        Return::Nothing | Return::Word => value,
+                    };
+                    true
+                }
+            }
+        )*
+    };
+    (@type $register:ident $number:literal) => { $register };
+}
+
+quick_calls! {
+    call_words_0 u64 ();
+    call_words_1 u64 (0);
+    call_words_2 u64 (0 1);
+    call_words_3 u64 (0 1 2);
+    call_words_4 u64 (0 1 2 3);
+    call_words_5 u64 (0 1 2 3 4);
+    call_words_6 u64 (0 1 2 3 4 5);
+    call_doubles_1 f64 (0);
+    call_doubles_2 f64 (0 1);
+    call_doubles_3 f64 (0 1 2);
+    call_doubles_4 f64 (0 1 2 3);
 }
 
 /// Notes where C is called from, and lets the program's own output out before C's.
@@ -166,7 +263,10 @@ unsafe fn enter(
             raise(data, FaultCode::CallStackOverflow.into());
             return stopped(ctx);
         }
-        std::ptr::copy_nonoverlapping(cells, frame, arguments);
+        // A loop: they are few.
+        for number in 0..arguments {
+            *frame.add(number) = *cells.add(number);
+        }
         let table = (*(*ctx).memory).table();
         let segment = site.is_compiled().then(|| Segment::waiting(table));
         if let Some(segment) = &segment {
@@ -191,11 +291,13 @@ unsafe fn enter(
             fp: frame,
         };
         (*ctx).shadow = shadow.add(2);
-        (*ctx).stop = Stop::Returned;
-        // A panic must not unwind C: it goes on when C has returned.
-        let run = AssertUnwindSafe(|| list::run(callee.code, frame, shadow.add(2), table, ctx));
-        if let Err(panic) = catch_unwind(run) {
-            (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+        let is_compiled = enter_compiled(ctx, function, frame, needed);
+        if !is_compiled {
+            // A panic must not unwind C: it goes on when C has returned.
+            let run = || list::run(callee.code, frame, shadow.add(2), table, ctx);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+            }
         }
         (*ctx).site = site;
         if !matches!((*ctx).stop, Stop::Returned) {
@@ -208,7 +310,9 @@ unsafe fn enter(
             return goes_on;
         }
         (*ctx).shadow = shadow;
-        std::ptr::copy_nonoverlapping(frame, cells, results);
+        for number in 0..results {
+            *cells.add(number) = *frame.add(number);
+        }
         if let Some(segment) = &segment {
             set_budget(table, (*ctx).fuel);
             segment.resume(table);
@@ -216,6 +320,44 @@ unsafe fn enter(
         // C goes on: what the callback wrote comes out before it.
         if (*(*ctx).foreign).host_ran() {
             flush_host(ctx);
+        }
+        true
+    }
+}
+
+/// Runs a callback's function in compiled code, if that is there: it needs no frame of the interpreter's. False if not.
+///
+/// # Safety
+/// As in [`enter`], which set everything up; the arguments are in the frame, which has that many cells.
+#[inline]
+unsafe fn enter_compiled(ctx: *mut Context, function: u32, frame: Slots, cells: usize) -> bool {
+    // SAFETY: the caller's promise; the tier is the run's.
+    unsafe {
+        if (*ctx).tier.is_null() {
+            return false;
+        }
+        let outer = (*ctx).site;
+        (*ctx).site = Site {
+            ip: std::ptr::null(),
+            fp: frame,
+            top: frame.add(cells),
+        };
+        let (table, budget) = ((*(*ctx).memory).table(), ((*ctx).fuel, (*ctx).polls));
+        match Tier::enter_again((*ctx).tier, table, function, budget, frame) {
+            Entered::NotYet => {
+                (*ctx).site = outer;
+                return false;
+            }
+            Entered::Returned { fuel, polls } => {
+                (*ctx).fuel = fuel;
+                (*ctx).polls = polls;
+            }
+            Entered::Left { left, fuel } => {
+                (*ctx).fuel = fuel;
+                if !matches!(left, Left::Pending) {
+                    (*ctx).stop = Stop::Compiled(left);
+                }
+            }
         }
         true
     }

@@ -15,6 +15,8 @@ pub(crate) mod foreign;
 pub(crate) mod handlers;
 pub(crate) mod handover;
 pub(crate) mod op;
+#[cfg(feature = "profile")]
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod translate;
 
@@ -26,7 +28,10 @@ use op::Op;
 use translate::Land;
 
 /// How many kinds of compiled code there are.
-pub(crate) const NATIVE_CODES: usize = 16;
+pub(crate) const NATIVE_CODES: usize = 32;
+
+/// How many kinds of the interpreter's code there are.
+pub(crate) const CODES: usize = 20;
 
 /// What is compiled into the code besides the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,12 +45,22 @@ pub(crate) struct CodeOptions {
     /// The machine has foreign access, and allocations of C memory are recorded. Only compiled code differs.
     pub(crate) granted: bool,
     pub(crate) checked: bool,
+    /// A profiler looks at the run: compiled code knows the place of each of its instructions, and the interpreter notes
+    /// the op that calls out.
+    pub(crate) profiled: bool,
+    /// Every instruction is told to a tracer before it runs. Only the interpreter does it, and then nothing is counted
+    /// or profiled.
+    pub(crate) traced: bool,
 }
 
 impl CodeOptions {
-    /// A number below 8 for the interpreter's code.
+    /// A number below [`CODES`] for the interpreter's code.
     pub(crate) fn index(self) -> usize {
-        usize::from(self.metered) | usize::from(self.polled) << 1 | usize::from(self.counted) << 2
+        let limits = usize::from(self.metered) | usize::from(self.polled) << 1;
+        match self.traced {
+            true => limits | 16,
+            false => limits | usize::from(self.counted) << 2 | usize::from(self.profiled) << 3,
+        }
     }
 
     /// A number below [`NATIVE_CODES`] for compiled code.
@@ -54,6 +69,7 @@ impl CodeOptions {
             | usize::from(self.polled) << 1
             | usize::from(self.granted) << 2
             | usize::from(self.checked) << 3
+            | usize::from(self.profiled) << 4
     }
 }
 

@@ -21,6 +21,8 @@ use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Memory, MemoryError, Region};
+use crate::profile::{Profiler, Session, Source};
+use crate::trace::Tracer;
 use crate::verify::Module;
 
 use super::context::{Context, ShadowFrame, Site, Stop};
@@ -79,6 +81,9 @@ pub(crate) struct Run<'m> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) foreign: *const Foreign,
+    /// For code that is traced.
+    pub(crate) tracer: Option<&'m mut Tracer>,
+    pub(crate) profiler: Option<*mut Profiler>,
 }
 
 /// How a run ended, and the fuel that is left.
@@ -139,6 +144,8 @@ impl Run<'_> {
             code,
             shadow_base: shadow,
             module: self.module,
+            out: std::ptr::null(),
+            tracer: self.tracer.map(std::ptr::from_mut),
         };
         let ctx: *mut Context = &mut context;
         // SAFETY: shadow has room for one frame more than there are cells, and every call moves fp up by at least one
@@ -170,7 +177,9 @@ impl Run<'_> {
                 if let Some(foreign) = self.foreign.as_ref() {
                     foreign.begin_run(super::foreign::engine(ctx), (*ctx).memory);
                 }
+                let session = Session::begin(self.profiler, Source::Interpreter(ctx));
                 list::run(callee.code, cells, shadow.add(1), table, ctx);
+                session.end();
                 #[cfg(feature = "ffi")]
                 if let Some(foreign) = self.foreign.as_ref() {
                     let late = foreign.end_run();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cvm_spec::image::Image;
 use thiserror::Error;
 
-use crate::compiled::CompiledUnit;
+use crate::compiled::{CompiledCode, CompiledUnit, Listener};
 use crate::host::Host;
 use crate::host::call::ImportTarget;
 use crate::interp::CodeOptions;
@@ -57,6 +57,11 @@ impl NativeCode {
         match self.0 {}
     }
 
+    /// What lies where.
+    pub(crate) fn pieces(&self, _: &Image) -> Vec<CompiledCode> {
+        match self.0 {}
+    }
+
     /// Bytes of machine code.
     pub(crate) fn size(&self) -> usize {
         match self.0 {}
@@ -89,6 +94,7 @@ pub(crate) mod run {
         pub(crate) timeout: Option<Duration>,
         pub(crate) interrupt: Option<Arc<AtomicBool>>,
         pub(crate) foreign: *const Foreign,
+        pub(crate) profiler: Option<*mut crate::profile::Profiler>,
     }
 
     impl Run<'_> {
@@ -171,6 +177,39 @@ pub(crate) mod callback {
     }
 }
 
+/// Where compiled code is, of which there is none.
+#[cfg(feature = "profile")]
+#[allow(unsafe_code)]
+pub(crate) mod profile {
+    use crate::memory::Descriptor;
+    use crate::profile::Registers;
+
+    /// It never is.
+    pub(crate) fn is_entered(_: *mut Descriptor) -> bool {
+        false
+    }
+
+    /// Never called.
+    pub(crate) unsafe fn is_in_code(_: *mut Descriptor, _: &Registers) -> bool {
+        false
+    }
+
+    /// Never called.
+    pub(crate) unsafe fn tell_in_code(_: *mut Descriptor, _: &Registers, _: &mut dyn FnMut(u32)) {}
+
+    /// Never called.
+    pub(crate) unsafe fn tell_called_out(
+        _: *mut Descriptor,
+        _: &Registers,
+        _: &mut dyn FnMut(u32),
+    ) -> bool {
+        false
+    }
+
+    /// Never called.
+    pub(crate) unsafe fn tell_alone(_: *mut Descriptor, _: &Registers, _: &mut dyn FnMut(u32)) {}
+}
+
 pub(crate) mod tier {
     use super::*;
     use crate::interp::handover::{Entered, Hot, RunParts};
@@ -185,6 +224,9 @@ pub(crate) mod tier {
         pub(crate) fn new(_: usize, _: CodeOptions) -> Published {
             Published
         }
+
+        /// Nothing is ever compiled.
+        pub(crate) fn set_listener(&self, _: Option<&Listener>) {}
 
         /// Nothing.
         pub(crate) fn units(&self) -> Vec<CompiledUnit> {
@@ -224,6 +266,19 @@ pub(crate) mod tier {
             _: Hot,
             _: usize,
             _: RunParts,
+            _: *mut u64,
+        ) -> Entered {
+            unreachable!("without a compiler nothing counts")
+        }
+
+        /// Never called.
+        #[allow(unsafe_code)]
+        #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+        pub(crate) unsafe fn enter_again(
+            _: *const Tier,
+            _: *mut crate::memory::Descriptor,
+            _: u32,
+            _: (u64, u32),
             _: *mut u64,
         ) -> Entered {
             unreachable!("without a compiler nothing counts")

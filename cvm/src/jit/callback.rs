@@ -392,11 +392,15 @@ pub(crate) unsafe fn active(table: *mut Descriptor, pc: u64, sp: u64) -> Option<
             return None;
         }
         let saved: *const u64 = native.frame.cast();
-        let word = |number: usize| match on_native_stack || saved.is_null() {
-            true => None,
-            // The stub left as many words below its frame pointer.
-            false => Some(*saved.sub(1 + number)),
-        };
+        if on_native_stack {
+            return Some(Active {
+                import,
+                integers: native.leaf_integers.map(Some),
+                floats: native.leaf_floats.map(Some),
+            });
+        }
+        // The stub left as many words below its frame pointer.
+        let word = |number: usize| (!saved.is_null()).then(|| *saved.sub(1 + number));
         Some(Active {
             import,
             integers: std::array::from_fn(word),
@@ -413,6 +417,28 @@ thread_local! {
 /// Notes whose compiled code runs on this thread; gives what was noted before.
 pub(super) fn set_running(table: *mut Descriptor) -> *mut Descriptor {
     RUNNING.replace(table)
+}
+
+/// What [`set_running`] noted.
+#[cfg(feature = "profile")]
+pub(super) fn running() -> *mut Descriptor {
+    RUNNING.get()
+}
+
+/// Tells the frames that wait for C in a run of compiled code alone.
+///
+/// # Safety
+/// The state is that of such a run. Fit for a signal handler.
+#[cfg(feature = "profile")]
+pub(super) unsafe fn tell_segments(state: &State, tell: &mut dyn FnMut(u32)) {
+    let mut next = state.segments;
+    // SAFETY: segments are on the stacks of callbacks that wait.
+    unsafe {
+        while let Some(segment) = next.as_ref() {
+            segment.tell(tell);
+            next = segment.outer;
+        }
+    }
 }
 
 /// Where compiled code goes on behind a load that the system refused, if `pc` is one: behind it, after noting that.

@@ -34,7 +34,7 @@ use super::memory::CodeMemory;
 use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
-use super::{CompileError, NativeCode, libcalls, size};
+use super::{CompileError, NativeCode, Symbol, libcalls, size};
 
 /// In place of an argument count: the adapter of a loop entry.
 pub(super) const LOOP: u16 = u16::MAX;
@@ -61,6 +61,8 @@ struct Assembly {
     calls: Vec<(u32, u32)>,
     /// Places of inlined instructions.
     inlined: Vec<Inlined>,
+    symbols: Vec<Symbol>,
+    places: Vec<(u32, u32)>,
     /// Loads that the system may refuse, and their lengths, ascending.
     refusable: Vec<(u32, u8)>,
     /// Code offset of each function that was compiled.
@@ -342,7 +344,7 @@ impl<'a> Compiler<'a> {
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
         self.build(number, None)?;
-        let start = self.emit(number)?;
+        let start = self.emit(Some(number), None)?;
         self.assembly.starts.insert(number, start);
         Ok(())
     }
@@ -350,7 +352,8 @@ impl<'a> Compiler<'a> {
     /// A function that is entered at a loop head, and what passes the frame's cells to it.
     fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
         self.build(number, Some(head))?;
-        let start = self.emit(number)?;
+        let at = self.loaded.body.instructions[head].0;
+        let start = self.emit(Some(number), Some(at))?;
         self.assembly.loop_start = Some(start);
         let function_type = self.function_type(number);
         self.make_adapter(LOOP, function_type)
@@ -398,15 +401,15 @@ impl<'a> Compiler<'a> {
         }
         b.ins().return_(&[]);
         b.finalize(self.isa.frontend_config());
-        let start = self.emit(u32::MAX)?;
+        let start = self.emit(None, None)?;
         self.assembly.adapters.insert(key, start);
         Ok(())
     }
 
-    /// Compiles what was built; gives its place.
-    fn emit(&mut self, number: u32) -> Result<u32, CompileError> {
+    /// Compiles what was built, a function (perhaps entered at a loop head) or an adapter; gives its place.
+    fn emit(&mut self, function: Option<u32>, loop_head: Option<u32>) -> Result<u32, CompileError> {
         let failed = |message: String| CompileError::Function {
-            function: number,
+            function: function.unwrap_or(u32::MAX),
             message,
         };
         let mut control = ControlPlane::default();
@@ -424,6 +427,12 @@ impl<'a> Compiler<'a> {
         let start = u32::try_from(assembly.bytes.len())
             .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
         assembly.bytes.extend_from_slice(code.code_buffer());
+        assembly.symbols.push(Symbol {
+            start,
+            size: code.code_buffer().len() as u32,
+            function,
+            loop_head,
+        });
         for relocation in code.buffer.relocs() {
             let target = match &relocation.target {
                 FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
@@ -450,6 +459,11 @@ impl<'a> Compiler<'a> {
             }
         }
         let places = code.buffer.get_srclocs_sorted();
+        if self.shared.options.profiled {
+            let known = places.iter().filter(|place| !place.loc.is_default());
+            let known = known.map(|p| (start + p.start, p.loc.bits()));
+            assembly.places.extend(known);
+        }
         for call in code.buffer.call_sites() {
             // The place that covers the call instruction's last byte.
             let index = places.partition_point(|place| place.start < call.ret_addr);
@@ -472,6 +486,8 @@ impl<'a> Compiler<'a> {
             fixups,
             mut calls,
             inlined,
+            symbols,
+            places,
             mut refusable,
             starts,
             loop_start,
@@ -539,6 +555,8 @@ impl<'a> Compiler<'a> {
             callees,
             calls,
             inlined,
+            symbols,
+            places,
             refusable,
             adapters,
             loop_start,

@@ -123,6 +123,9 @@ pub(super) struct Native {
     pub(super) addresses: *const u64,
     /// The text offset of the latest call of a leaf function, and the frame pointer there.
     pub(super) leaf: [u64; 2],
+    /// Its arguments, for the report of a crash: each kind in the order of the signature.
+    pub(super) leaf_integers: [u64; 6],
+    pub(super) leaf_floats: [u64; 8],
     /// Not 0 if the system refused a load of memory of C.
     pub(super) refused: u64,
     /// The rest of the context.
@@ -163,6 +166,8 @@ pub(super) mod offset {
         ATTENTION = attention;
         ADDRESSES = addresses;
         LEAF = leaf;
+        LEAF_INTEGERS = leaf_integers;
+        LEAF_FLOATS = leaf_floats;
         REFUSED = refused;
     }
 

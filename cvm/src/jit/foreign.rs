@@ -109,6 +109,7 @@ impl Lowering<'_, '_> {
                 self.store_field(at, offset::LEAF);
                 let frame = self.b.ins().get_frame_pointer(I64);
                 self.store_field(frame, offset::LEAF + 8);
+                self.note_arguments(&values);
                 target
             }
             Some(stub) => {
@@ -129,6 +130,20 @@ impl Lowering<'_, '_> {
         if let (Some(scalar), Some(value)) = (result, value) {
             let cell = self.result_of(scalar, value);
             self.stack.push(cell);
+        }
+    }
+
+    /// Keeps the arguments of a leaf function for the report of a crash in it.
+    fn note_arguments(&mut self, values: &[Value]) {
+        let (mut integer, mut float) = (offset::LEAF_INTEGERS, offset::LEAF_FLOATS);
+        for value in values {
+            let place = match self.b.func.dfg.value_type(*value) {
+                I64 => &mut integer,
+                _ => &mut float,
+            };
+            let at = *place;
+            *place += 8;
+            self.store_field(*value, at);
         }
     }
 

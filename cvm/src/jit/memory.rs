@@ -9,7 +9,7 @@ use std::ptr;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
 /// Bytes below a native stack that stay inaccessible.
-const GUARD: usize = 64 * 1024;
+pub(super) const GUARD: usize = 64 * 1024;
 /// Bytes at the end of a native stack that no frame of compiled code begins in: room for what a small function needs
 /// without a check of its own, and for the machine's own calls.
 pub(super) const SLACK: usize = 2 << 20;

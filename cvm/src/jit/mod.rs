@@ -29,6 +29,8 @@ mod machine;
 mod memory;
 mod placement;
 mod plan;
+#[cfg(feature = "profile")]
+pub(crate) mod profile;
 mod region;
 pub(crate) mod run;
 mod shape;
@@ -46,7 +48,7 @@ use std::time::{Duration, Instant};
 use cvm_spec::image::Image;
 use thiserror::Error;
 
-use crate::compiled::CompiledUnit;
+use crate::compiled::{CompiledCode, CompiledUnit};
 use crate::interp::CodeOptions;
 use context::Callee;
 use inline::Inlined;
@@ -108,6 +110,11 @@ pub(crate) struct NativeCode {
     calls: Vec<(u32, u32)>,
     /// Places: those of inlined instructions have numbers from the text's size on.
     inlined: Vec<Inlined>,
+    /// What lies where in the code, ascending.
+    symbols: Vec<Symbol>,
+    /// In profiled code: (first code offset, place), ascending.
+    #[cfg_attr(not(feature = "profile"), allow(dead_code))]
+    places: Vec<(u32, u32)>,
     /// (code offset of a load that the system may refuse, its length), ascending.
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     refusable: Vec<(u32, u8)>,
@@ -122,6 +129,19 @@ pub(crate) struct NativeCode {
     /// When it was begun, and how long it took.
     started: Instant,
     time: Duration,
+}
+
+/// A piece of the code.
+#[derive(Clone, Copy, Debug)]
+struct Symbol {
+    /// Code offset.
+    start: u32,
+    /// Bytes.
+    size: u32,
+    /// The function, or `None` for what passes cells to functions.
+    function: Option<u32>,
+    /// Text offset of the loop head that it is entered at, if it is not the function's start.
+    loop_head: Option<u32>,
 }
 
 #[allow(unsafe_code)]
@@ -151,6 +171,19 @@ impl NativeCode {
             time: self.time,
             failure: None,
         }
+    }
+
+    /// What lies where, with names.
+    pub(crate) fn pieces(&self, image: &Image) -> Vec<CompiledCode> {
+        let pieces = self.symbols.iter().map(|symbol| CompiledCode {
+            address: self.memory.at(symbol.start) as u64,
+            size: symbol.size.into(),
+            name: match symbol.function {
+                Some(function) => crate::report::code_name(image, function, symbol.loop_head),
+                None => "cvm: into compiled code".into(),
+            },
+        });
+        pieces.collect()
     }
 
     /// How many functions were compiled.
@@ -220,13 +253,17 @@ impl NativeCode {
                 tell(None);
                 continue;
             };
-            let mut place = self.calls[index].1;
-            while let Some(number) = (place as usize).checked_sub(self.entries.len()) {
-                tell(Some(self.inlined[number].ip));
-                place = self.inlined[number].caller;
-            }
-            tell(Some(place));
+            self.tell_place(self.calls[index].1, &mut |ip| tell(Some(ip)));
         }
+    }
+
+    /// Tells a place: its text offset, and for an inlined one those of the calls around it.
+    fn tell_place(&self, mut place: u32, tell: &mut dyn FnMut(u32)) {
+        while let Some(number) = (place as usize).checked_sub(self.entries.len()) {
+            tell(self.inlined[number].ip);
+            place = self.inlined[number].caller;
+        }
+        tell(place);
     }
 }
 

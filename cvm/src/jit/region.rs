@@ -18,6 +18,7 @@ use cranelift_codegen::ir::{
 use cvm_spec::codec::Operand;
 use cvm_spec::pointer::Tag;
 
+use crate::unchecked;
 use crate::verify::flow::UNREACHED;
 
 use super::context::offset;
@@ -211,11 +212,13 @@ impl Lowering<'_, '_> {
                 self.b.ins().isub(at_least, constant)
             }
         };
-        let is_outside = self
-            .b
-            .ins()
-            .icmp(IntCC::UnsignedGreaterThanOrEqual, compared, limit);
-        self.exit_if(is_outside);
+        if !unchecked::accesses() {
+            let is_outside = self
+                .b
+                .ins()
+                .icmp(IntCC::UnsignedGreaterThanOrEqual, compared, limit);
+            self.exit_if(is_outside);
+        }
         group.host = self.b.ins().iadd(segment, relative);
         if self.region.groups.len() == GROUPS_MAX {
             self.region.groups.remove(0);

@@ -20,6 +20,7 @@ use crate::interp::run::Ended;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::{Descriptor, Memory};
+use crate::profile::{Profiler, Session, Source};
 use crate::verify::Module;
 
 use super::context::{Native, State, Stop};
@@ -67,6 +68,8 @@ pub(super) unsafe fn set_up(
         attention,
         addresses,
         leaf: [0; 2],
+        leaf_integers: [0; 6],
+        leaf_floats: [0; 8],
         refused: 0,
         state,
     };
@@ -251,6 +254,7 @@ pub(crate) struct Run<'m> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) foreign: *const Foreign,
+    pub(crate) profiler: Option<*mut Profiler>,
 }
 
 impl Run<'_> {
@@ -302,7 +306,9 @@ impl Run<'_> {
             (*native(table)).fuel = self.fuel.unwrap_or(0);
             let cells = cells.as_mut_ptr();
             begin_foreign(self.foreign, table);
+            let session = Session::begin(self.profiler, Source::Compiled(table));
             let ended = enter(table, image, self.code, way, cells, self.stack);
+            session.end();
             let ended = ended.map_err(|left| match (left, state.pending.take()) {
                 (Left::Pending, Some(Stop::Exit(exit))) => Left::Exit(exit),
                 (Left::Pending, Some(Stop::Panic(panic))) => Left::Panic(panic),

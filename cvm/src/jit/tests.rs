@@ -120,16 +120,49 @@ fn a_private_local_is_never_in_memory() {
     let code = Code::of(&looping(&format!(" i_read l:i{ADD_TO_SUM}")), 0);
     assert_eq!(count(&code.lines(), "load"), 0);
     assert_eq!(count(&code.lines(), "store"), 0);
+    // Floats, conditions, a local that is declared in the loop, an argument that is written.
+    let body = " declare x\n declare s\n f_read l:x\n f_read l:sum\n f_add\n f_write l:x\n f_read l:x\n f_to_s\n \
+                i_write l:s\n i_read l:s\n i_read l:base\n i_lt\n jz .skip\n i_read l:n\n i_write l:base\n\
+                .skip:\n i_read l:i\n i_read l:base\n i_add\n i_write l:sum";
+    let code = Code::of(&looping(body), 0);
+    assert_eq!(count(&code.loop_lines(), "load"), 0);
+    assert_eq!(count(&code.lines(), "store"), 0);
+}
+
+#[test]
+fn a_private_local_stays_out_of_memory_beside_one_with_an_address_and_across_calls() {
+    let source = ".func f (n) -> 1\n declare buf[2]\n declare x\n i_read l:n\n i_write l:x\n push l:buf\n call f\n \
+                  i_read l:x\n i_add\n ret\n.end\n.func main () -> 1\n push 1\n call f\n ret\n.end\n.entry main\n";
+    let code = Code::of(source, 0);
+    let lines = code.lines();
+    // Two cells are set to zero at once, csp and its eight limits are written on the way in and on the way out.
+    assert_eq!(count(&lines, "store"), 1 + 2 * 9, "{lines:#?}");
+    let without = source.replace("declare x", "nop").replace("l:x", "l:n");
+    assert_eq!(count(&Code::of(&without, 0).lines(), "store"), 1 + 2 * 9);
 }
 
 #[test]
 fn a_constant_address_has_no_check() {
-    let source = ".bss\nx: .quad 5\n.text\n.func main () -> 1\n push 8\n d_read b:x - 8 + 8\n drop\n i_read b:x\n ret\n\
-                  .end\n.entry main\n";
-    let source = source.replace("push 8\n d_read b:x - 8 + 8", "push 4\n d_read b:x");
-    let code = Code::of(&source, 0);
-    assert_eq!(count(&code.lines(), "brif"), 0);
-    assert_eq!(count(&code.lines(), "icmp"), 0);
+    // Immediate forms, and computed ones whose offset is a constant: reads and writes of every segment that has both.
+    for access in [
+        "i_read b:x\n drop",
+        "i_read d:y\n drop",
+        "push 7\n i_write b:x",
+        "f_read b:x\n f_write b:x",
+        "push 4\n d_read b:x\n drop",
+        "push 7\n b_read_s d:y\n drop",
+        "push 6\n push 9\n w_write b:x",
+        "push b:x\n push 0\n q_read\n drop",
+    ] {
+        let source = format!(
+            ".data\ny: .quad 5\n.bss\nx: .quad 5\n.text\n.func main () -> 1\n {access}\n push 0\n ret\n.end\n.entry \
+             main\n"
+        );
+        let code = Code::of(&source, 0);
+        let lines = code.lines();
+        assert_eq!(count(&lines, "brif"), 0, "{access}: {lines:#?}");
+        assert_eq!(count(&lines, "icmp"), 0, "{access}: {lines:#?}");
+    }
 }
 
 #[test]

@@ -13,10 +13,11 @@ use std::time::Instant;
 
 use cvm_spec::image::Image;
 
-use crate::compiled::CompiledUnit;
+use crate::compiled::{CompiledUnit, Listener};
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
 use crate::machine::{Compilation, Tiering};
+use crate::memory::Descriptor;
 use crate::verify::Module;
 use crate::verify::body::Body;
 
@@ -74,6 +75,8 @@ pub(crate) struct Published {
     done: Mutex<Compilation>,
     /// In the order in which they were done.
     units: Mutex<Vec<CompiledUnit>>,
+    /// Who is told of code before it runs.
+    listener: Mutex<Option<Listener>>,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +101,13 @@ impl Published {
             hints: OnceLock::new(),
             done: Mutex::default(),
             units: Mutex::default(),
+            listener: Mutex::default(),
         }
+    }
+
+    /// Tells somebody of all code that is compiled from now on.
+    pub(crate) fn set_listener(&self, listener: Option<&Listener>) {
+        *lock(&self.listener) = listener.cloned();
     }
 
     /// What was compiled so far.
@@ -187,6 +196,11 @@ impl Published {
             done.functions += code.functions();
             done.bytes += code.size();
             done.time += start.elapsed();
+            drop(done);
+            let listener = lock(&self.listener).clone();
+            if let Some(Listener(tell)) = listener {
+                tell(&code.pieces(image));
+            }
         }
         let entry = |start: Option<*const u8>, adapter: (u16, u16)| {
             let code = code.as_ref()?;
@@ -219,6 +233,34 @@ impl Published {
             if found.is_some() || function == hot.function && hot.head.is_none() {
                 let _ = self.functions[function as usize].set(found);
             }
+        }
+    }
+}
+
+/// Runs compiled code from a way into it on.
+///
+/// # Safety
+/// The context behind the table is set up; the cells are as [`Tier::enter`] wants them. Code, image and stack stay as
+/// long as the run.
+unsafe fn go_on(
+    table: *mut Descriptor,
+    (way, image, stack): (Way, *const Image, *const NativeStack),
+    (fuel, polls): (u64, u32),
+    cells: *mut u64,
+) -> Entered {
+    // SAFETY: the caller's promise; the way's parts belong together.
+    unsafe {
+        (*native(table)).fuel = fuel;
+        (*native(table)).polls = u64::from(polls);
+        let start = (way.adapter, way.start);
+        let ended = enter(table, &*image, &*way.code, start, cells, stack);
+        let fuel = (*native(table)).fuel;
+        match ended {
+            Ok(()) => Entered::Returned {
+                fuel,
+                polls: (*native(table)).polls as u32,
+            },
+            Err(left) => Entered::Left { left, fuel },
         }
     }
 }
@@ -282,32 +324,47 @@ impl Tier {
         parts: RunParts,
         cells: *mut u64,
     ) -> Entered {
-        let table = parts.table;
-        let fuel = parts.fuel;
-        let polls = parts.polls;
+        let (table, budget) = (parts.table, (parts.fuel, parts.polls));
         // SAFETY: the caller's promise; the reference ends before compiled code runs.
         let Some((way, image, stack)) = (unsafe { (*tier).prepare(hot, counter, parts) }) else {
             return Entered::NotYet;
         };
-        let Way {
-            code,
-            adapter,
-            start,
-        } = way;
-        // SAFETY: the context is set up; the way's parts belong together, and the caller vouches for the cells. Code,
-        // image and stack stay as long as the tier.
+        // SAFETY: the context is set up; the caller vouches for the cells.
+        unsafe { go_on(table, (way, image, stack), budget, cells) }
+    }
+
+    /// Runs a function in compiled code, if there is any and the run has been in compiled code before. The budget is the
+    /// fuel and the polls that are left.
+    ///
+    /// # Safety
+    /// As for [`Tier::enter`]; the table is that of the run.
+    #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
+    pub(crate) unsafe fn enter_again(
+        tier: *const Tier,
+        table: *mut Descriptor,
+        function: u32,
+        budget: (u64, u32),
+        cells: *mut u64,
+    ) -> Entered {
+        let hot = Hot {
+            function,
+            head: None,
+        };
+        // SAFETY: the caller's promise; the references end before compiled code runs.
         unsafe {
-            (*native(table)).fuel = fuel;
-            (*native(table)).polls = u64::from(polls);
-            let ended = enter(table, &*image, &*code, (adapter, start), cells, stack);
-            let fuel = (*native(table)).fuel;
-            match ended {
-                Ok(()) => Entered::Returned {
-                    fuel,
-                    polls: (*native(table)).polls as u32,
-                },
-                Err(left) => Entered::Left { left, fuel },
-            }
+            let found = match (&(*tier).state, &(*tier).stack) {
+                (Some(_), Some(stack)) => (*tier).published.find(hot).flatten().zip(Some(stack)),
+                _ => None,
+            };
+            let Some((way, stack)) = found else {
+                return Entered::NotYet;
+            };
+            let parts = (
+                way,
+                (*tier).module.image() as *const Image,
+                &raw const *stack,
+            );
+            go_on(table, parts, budget, cells)
         }
     }
 

@@ -3,6 +3,7 @@
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::host::HostError;
+use cvm_spec::image::link::LinkCode;
 use cvm_spec::image::reader::{ReadCode, WarningCode};
 
 use super::problem::PROBLEMS;
@@ -13,7 +14,7 @@ use crate::verify::Rule;
 pub struct Explanation {
     /// The code.
     pub code: &'static str,
-    /// What kind of code it is: `fault`, `verifier rule`, `image rule`, `image warning`, `error`, `host function error`.
+    /// What kind of code it is: `fault`, `verifier rule`, `image rule`, `image warning`, `link rule`, `error`, `host function error`.
     pub kind: &'static str,
     /// Exit status of `cvm run`, if it ends a run.
     pub exit_status: Option<u8>,
@@ -59,6 +60,14 @@ pub fn explanations() -> Vec<Explanation> {
         text: code.explanation(),
         hint: None,
     });
+    let linker = LinkCode::ALL.iter().map(|code| Explanation {
+        code: code.code(),
+        kind: "link rule",
+        exit_status: Some(code.exit_status()),
+        title: code.rule(),
+        text: code.explanation(),
+        hint: None,
+    });
     let problems = PROBLEMS.iter().map(|problem| Explanation {
         code: problem.code,
         kind: "error",
@@ -79,6 +88,7 @@ pub fn explanations() -> Vec<Explanation> {
         .chain(rules)
         .chain(reader)
         .chain(warnings)
+        .chain(linker)
         .chain(problems)
         .chain(host)
         .collect()

@@ -16,6 +16,10 @@ pub(super) struct Facts<'a> {
     pub(super) place: Option<Place>,
     /// Name of the function.
     pub(super) function: Option<String>,
+    /// The module that the function was linked in from; none for the program's own.
+    pub(super) module: Option<String>,
+    /// The module initialiser that ran.
+    pub(super) initialiser: Option<String>,
     /// `main+0xc`.
     pub(super) code_place: Option<String>,
     /// The instruction as assembly.
@@ -132,6 +136,8 @@ impl<'a> Facts<'a> {
             fault,
             place: names.place(ip),
             function: names.function_around(ip),
+            module: names.module_around(ip),
+            initialiser: fault.initialiser.map(|function| names.function(function)),
             code_place: names.code(ip),
             instruction: names.instruction(ip),
             access: fault.access.map(|refused| access(refused, fault, names)),

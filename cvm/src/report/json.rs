@@ -33,6 +33,8 @@ struct FaultObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trap: Option<&'static str>,
     types: Option<TypesObject>,
+    module: Option<&'a str>,
+    initialiser: Option<&'a str>,
     import: Option<&'a str>,
     library: Option<&'a str>,
     message: Option<&'a str>,
@@ -289,6 +291,8 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
             wanted: wanted.into(),
             found: found.into(),
         }),
+        module: facts.module.as_deref(),
+        initialiser: facts.initialiser.as_deref(),
         import: facts.import.as_deref(),
         library: facts.library.as_deref(),
         message: fault.message.as_deref(),

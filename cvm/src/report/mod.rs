@@ -15,9 +15,11 @@
 mod escape;
 mod explain;
 mod facts;
+mod flame;
 mod json;
 mod names;
 mod problem;
+mod profile;
 mod sheet;
 mod source;
 mod text;
@@ -29,12 +31,26 @@ use cvm_spec::image::Image;
 use cvm_spec::image::reader::ReadWarning;
 
 use crate::fault::Fault;
+use crate::profile::Profile;
 use facts::Facts;
 use names::Names;
 
 pub use explain::{Explanation, explain, explanations};
 pub use problem::{PROBLEMS, Problem, ProblemCode};
-pub use source::{FileSources, MemorySources, NoSources, Sources};
+pub use source::{AllSources, FileSources, MemorySources, NoSources, Sources};
+
+/// The name of a compiled function: with its first source line, or that of the loop that it is entered at.
+pub(crate) fn code_name(image: &Image, function: u32, loop_head: Option<u32>) -> String {
+    let names = Names::new(image);
+    let name = names.function(function);
+    let start = image.functions.get(function as usize).map(|f| f.start);
+    let place = loop_head.or(start).and_then(|offset| names.place(offset));
+    let kind = if loop_head.is_some() { " loop" } else { "" };
+    match place {
+        Some(place) => format!("{name}{kind} {}:{}", place.file, place.line),
+        None => format!("{name}{kind}"),
+    }
+}
 
 /// Turns faults and errors into text and JSON, with names from an image and lines from sources as far as there are any.
 #[derive(Clone, Copy)]
@@ -115,6 +131,29 @@ impl<'a> Reporter<'a> {
     /// The same as one line of JSON without the line break.
     pub fn warning_json(&self, file: &str, warning: &ReadWarning) -> String {
         json::warning(file, warning)
+    }
+
+    /// The instruction at a text offset as assembly, as far as the image tells: `q_read`, `i_write b:count`, `call sum`.
+    pub fn instruction_text(&self, ip: u32) -> String {
+        let text = self.with_names(|names| names.instruction(ip));
+        text.unwrap_or_else(|| "?".into())
+    }
+
+    /// The place of a text offset among the functions, `sum+0x1c`.
+    pub fn code_text(&self, ip: u32) -> String {
+        let text = self.with_names(|names| names.code(ip));
+        text.unwrap_or_else(|| "?".into())
+    }
+
+    /// A profile as lines for other tools: function and line of every frame from the outermost to the innermost, with
+    /// semicolons between, then a blank and milliseconds. Sorted.
+    pub fn collapsed_stacks(&self, profile: &Profile) -> String {
+        self.with_names(|names| profile::collapsed(names, profile))
+    }
+
+    /// A profile as a flame graph, an SVG document that needs nothing else.
+    pub fn flame_graph(&self, profile: &Profile, title: &str) -> String {
+        self.with_names(|names| profile::flame_graph(names, profile, title))
     }
 
     fn with_names<T>(&self, make: impl FnOnce(Names<'_>) -> T) -> T {

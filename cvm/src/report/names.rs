@@ -88,6 +88,18 @@ impl<'a> Names<'a> {
             .unwrap_or_else(|| format!("function {function}"))
     }
 
+    /// The module that a function was linked in from.
+    pub(super) fn module(self, function: u32) -> Option<String> {
+        let name = self.known_function(function)?;
+        let (module, _) = name.split_once(':')?;
+        Some(module.to_string())
+    }
+
+    /// The module of the function that holds a text offset.
+    pub(super) fn module_around(self, offset: u32) -> Option<String> {
+        self.module(self.function_at(offset)?.0)
+    }
+
     /// The function that holds a text offset, with its first offset.
     fn function_at(self, offset: u32) -> Option<(u32, u32)> {
         let functions = &self.image.functions;
@@ -259,6 +271,11 @@ impl<'a> Names<'a> {
             at = next;
         }
         None
+    }
+
+    /// The program's instructions.
+    pub(super) fn text_section(self) -> &'a [u8] {
+        &self.image.text
     }
 
     /// The mnemonic at a text offset.

@@ -1,5 +1,6 @@
 //! Errors of the caller or of a file, in one form for reports: what [`crate::verify`] and [`crate::machine`] refuse.
 
+use cvm_spec::image::link::LinkError;
 use cvm_spec::image::reader::{ReadCode, ReadError};
 
 use super::names::Names;
@@ -60,9 +61,14 @@ pub const PROBLEMS: &[ProblemCode] = &[
         explanation: "The program declares a host function with other counts of arguments or results than the function has. Correct its `.host` line.",
     },
     ProblemCode {
+        code: "module-unreadable",
+        exit_status: 66,
+        explanation: "A file of the search path has the name of a module that the program imports, and it cannot be read.",
+    },
+    ProblemCode {
         code: "unsupported-import",
         exit_status: 65,
-        explanation: "The program imports something that this version cannot provide: linking modules is not available.",
+        explanation: "The program imports something that this version cannot provide: it belongs to a module that the program was not linked with. `cvm run` links it; a program that embeds the machine does so with `cvm::loader`.",
     },
     ProblemCode {
         code: "not-permitted",
@@ -185,6 +191,20 @@ impl From<&ReadError> for Problem {
         }
         problem.file_offset = Some(error.offset);
         problem.hint(format!("`cvm explain {}` says more", error.code))
+    }
+}
+
+impl From<&LinkError> for Problem {
+    fn from(error: &LinkError) -> Problem {
+        let status = error.exit_status();
+        let code = error.code;
+        let mut problem = Problem::with_status(code.code(), status, error.message.clone());
+        problem.details = error.details();
+        problem = problem.detail("rule", code.rule());
+        if let Some(near) = &error.near {
+            problem = problem.hint(format!("did you mean `{near}`?"));
+        }
+        problem.hint(format!("`cvm explain {}` says more", code.code()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::escape::visible;
@@ -35,6 +36,20 @@ pub struct NoSources;
 impl Sources for NoSources {
     fn line(&self, _: &str, _: u32) -> Option<String> {
         None
+    }
+}
+
+/// Several sources: the first that knows a file is asked.
+#[derive(Clone, Default)]
+pub struct AllSources(pub Vec<Arc<dyn Sources + Send + Sync>>);
+
+impl Sources for AllSources {
+    fn line(&self, file: &str, line: u32) -> Option<String> {
+        self.0.iter().find_map(|sources| sources.line(file, line))
+    }
+
+    fn has_changed(&self, file: &str) -> bool {
+        self.0.iter().any(|sources| sources.has_changed(file))
     }
 }
 

@@ -53,6 +53,10 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
         ),
     );
     sheet.rows("backtrace", backtrace(facts));
+    if let Some(initialiser) = &facts.initialiser {
+        let text = format!("while `{initialiser}` initialised its module, before the entry");
+        sheet.row("started", &text);
+    }
     sheet.row("hint", fault.code.hint());
     if facts.lacks_lines && facts.trap.is_none() {
         sheet.row(

@@ -29,7 +29,7 @@ use cvm_spec::image::reader::{Read, ReadError, ReadWarning};
 use cvm_spec::image::{Image, reader, writer};
 use thiserror::Error;
 
-use crate::interp::{Code, CodeOptions, NATIVE_CODES};
+use crate::interp::{CODES, Code, CodeOptions, NATIVE_CODES};
 use crate::jit::tier::Published;
 use crate::jit::{CompileError, NativeCode};
 use body::Body;
@@ -47,7 +47,7 @@ pub struct Module {
     image: Image,
     data: Arc<[u8]>,
     warnings: Vec<ReadWarning>,
-    code: [OnceLock<Code>; 8],
+    code: [OnceLock<Code>; CODES],
     native: [OnceLock<Result<NativeCode, CompileError>>; NATIVE_CODES],
     published: [OnceLock<Arc<Published>>; NATIVE_CODES],
 }
@@ -179,7 +179,7 @@ fn verify_read(read: Read) -> Result<Module, ModuleError> {
         image,
         data,
         warnings,
-        code: [const { OnceLock::new() }; 8],
+        code: [const { OnceLock::new() }; CODES],
         native: [const { OnceLock::new() }; NATIVE_CODES],
         published: [const { OnceLock::new() }; NATIVE_CODES],
     })

@@ -197,10 +197,10 @@ fn imports_that_nothing_provides_are_named() {
         .says("[missing-import]")
         .says("`plug.draw`");
     bench.file("module.cvma", ".entry main\n.import \"list\" sort (2) -> 1\n.func main () -> 1\n push 1\n push 2\n call sort\n ret\n.end\n");
-    bench.cvm("run -L . module.cvma").exits(64);
     bench
         .cvm("run module.cvma")
-        .exits(65)
-        .says("[unsupported-import]")
-        .says("`list.sort`");
+        .exits(66)
+        .says("[missing-module]")
+        .says("`list`")
+        .says("module.cvma:6:2");
 }

@@ -4,5 +4,9 @@ mod commands;
 mod faults;
 mod files;
 mod host;
+mod modules;
+#[cfg(feature = "profile")]
+mod profile;
 mod support;
 mod tour;
+mod watch;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{GENERATED, cell};
 use crate::fault::{FaultClass, FaultCode};
+use crate::image::link::LinkCode;
 use crate::image::reader::ReadCode;
 use crate::isa::ROWS;
 
@@ -54,6 +55,7 @@ pub fn page() -> String {
         }
     }
     rejections(&mut page);
+    unlinkable(&mut page);
     page
 }
 
@@ -114,6 +116,22 @@ fn rejections(page: &mut String) {
         let _ = writeln!(
             page,
             "| <a id=\"{0}\"></a>{0} | {1} | {2} |",
+            rule.code(),
+            cell(rule.rule()),
+            cell(rule.explanation())
+        );
+    }
+}
+
+fn unlinkable(page: &mut String) {
+    page.push_str(
+        "\n## Modules that cannot be linked\n\nThe assembler and `cvm run` link a program with its modules ([linking.md](linking.md)). Exit \
+         status 66 if a module is missing, else 65. Each message names module, symbol and places.\n\n| code | rule | when it is broken |\n|---|---|---|\n",
+    );
+    for rule in LinkCode::ALL {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} |",
             rule.code(),
             cell(rule.rule()),
             cell(rule.explanation())

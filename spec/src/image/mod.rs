@@ -5,8 +5,10 @@
 //! true, strings stay in one pool and records refer to them, unknown optional sections are kept as bytes, and a
 //! damaged debug section is kept as bytes beside its warning.
 
+pub mod link;
 mod model;
 pub mod reader;
+mod rules;
 pub mod writer;
 
 pub use model::*;

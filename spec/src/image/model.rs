@@ -188,7 +188,7 @@ pub struct Function {
 impl Function {
     /// Text offset behind its last byte.
     pub const fn end(&self) -> u32 {
-        self.start + self.size
+        self.start.saturating_add(self.size)
     }
 }
 
@@ -479,10 +479,13 @@ impl Image {
             .map(|index| index as u32)
     }
 
-    /// The source position of a text offset.
+    /// The source position of a text offset. An entry holds up to the next, and not beyond its function.
     pub fn line_at(&self, offset: u32) -> Option<Line> {
         let after = self.lines.partition_point(|line| line.text <= offset);
-        Some(self.lines[after.checked_sub(1)?])
+        let line = self.lines[after.checked_sub(1)?];
+        let function = self.function_at(offset);
+        let start = function.map_or(0, |index| self.functions[index as usize].start);
+        (line.text >= start).then_some(line)
     }
 
     /// Adds a string to the pool.

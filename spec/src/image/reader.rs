@@ -19,6 +19,8 @@ mod record;
 mod relocations;
 mod types;
 
+pub(super) use names::quote;
+
 pub use codes::{ReadCode, WarningCode};
 
 use layout::Layout;

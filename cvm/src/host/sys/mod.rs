@@ -23,6 +23,7 @@ use cvm_spec::image::FunctionType;
 
 use super::{HostModule, HostStop, Wasi, Watch};
 use crate::memory::Memory;
+use crate::symbols::Symbols;
 use files::{Files, Grants};
 use streams::{Output, Streams};
 
@@ -124,6 +125,7 @@ pub struct Sys {
     files: Files,
     start: Instant,
     watch: Watch,
+    symbols: Arc<Symbols>,
 }
 
 impl Sys {
@@ -143,6 +145,7 @@ impl Sys {
             files: Files::default(),
             start: Instant::now(),
             watch: Watch::default(),
+            symbols: Arc::default(),
         })
     }
 
@@ -160,7 +163,7 @@ impl Sys {
 type Call = fn(&mut Sys, &mut Memory, &[u64]) -> Result<u64, Stop>;
 
 /// The host functions in the order of the spec's table.
-const CALLS: [(&str, Call); 19] = [
+const CALLS: [(&str, Call); 20] = [
     ("exit", exit),
     ("write", write),
     ("read", read),
@@ -180,6 +183,7 @@ const CALLS: [(&str, Call); 19] = [
     ("sleep", sleep),
     ("errno", errno),
     ("random", random),
+    ("symbol", symbol),
 ];
 
 const _: () = {
@@ -244,6 +248,10 @@ impl HostModule for Sys {
             *cell = result;
         }
         Ok(())
+    }
+
+    fn attach(&mut self, symbols: &Arc<Symbols>) {
+        self.symbols = Arc::clone(symbols);
     }
 
     fn start(&mut self, watch: &Watch) {
@@ -430,4 +438,15 @@ fn random(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop
         }
     }
     Ok(0)
+}
+
+fn symbol(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
+    let [module, module_length, name, name_length] = arguments(cells)?;
+    let module = std::str::from_utf8(memory.read(module, module_length)?);
+    let name = std::str::from_utf8(memory.read(name, name_length)?);
+    let (Ok(module), Ok(name)) = (module, name) else {
+        return Err(HostError::NotFound.into());
+    };
+    let address = sys.symbols.address(module, name);
+    Ok(address.ok_or(HostError::NotFound)?.0)
 }

@@ -23,6 +23,7 @@ pub(crate) unsafe fn load_beyond<const FORM: u8, const LOG: u32, const SIGNED: b
     let form = const { Form::of(FORM) };
     // SAFETY: the module's invariants; memory is the running machine's and no reference into it is alive.
     unsafe {
+        (*ctx).out = ip;
         let Operands { base, offset, .. } = operands(ip, fp, form, LOG, 0);
         match (*(*ctx).memory).load_absolute(base, offset, LOG) {
             Ok(value) => {
@@ -51,6 +52,7 @@ pub(crate) unsafe fn store_beyond<const FORM: u8, const LOG: u32>(
     let form = const { Form::of(FORM) };
     // SAFETY: as for loads.
     unsafe {
+        (*ctx).out = ip;
         let Operands {
             base,
             offset,

@@ -191,7 +191,8 @@ handlers! {
 
     /// Where the outermost function returns to.
     fn finish(ip, fp, shadow, table, ctx) {
-        (*ctx).stop = Stop::Returned;
+        // Nothing else stopped anything before: the context of a run says so from its beginning.
+        debug_assert!(matches!((*ctx).stop, Stop::Returned));
         stop()
     }
 }

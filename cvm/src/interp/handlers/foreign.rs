@@ -7,6 +7,28 @@ use super::{handlers, slot};
 use crate::interp::foreign;
 use crate::interp::op::{goto, stop};
 
+macro_rules! quick_calls {
+    ($($name:ident)*) => {
+        handlers! {
+            $(
+                /// Calls the C function of import c with the arguments in the slots that the data cell names; a = result.
+                fn $name(ip, fp, shadow, table, ctx) {
+                    if foreign::$name(ip, fp, ctx) {
+                        goto(ip.add(2), fp, shadow, table, ctx)
+                    } else {
+                        stop()
+                    }
+                }
+            )*
+        }
+    };
+}
+
+quick_calls! {
+    call_words_0 call_words_1 call_words_2 call_words_3 call_words_4 call_words_5 call_words_6
+    call_doubles_1 call_doubles_2 call_doubles_3 call_doubles_4
+}
+
 handlers! {
     /// Calls the C function of import c; arguments and results are in the slots from a on.
     fn call_foreign(ip, fp, shadow, table, ctx) {

@@ -9,6 +9,7 @@ use super::fault::raise_code;
 use super::foreign::*;
 use super::memory::*;
 use super::tier::*;
+use super::trace::*;
 use super::value::*;
 use super::{at_distance, handlers, slot};
 use crate::interp::context::{Context, ShadowFrame};
@@ -156,9 +157,11 @@ list! {
         load_constant store_constant load_local store_local local_address zero_local
         mem_copy mem_fill mem_compare heap_size heap_grow ptr_to_host ptr_from_host
         jump jump_zero jump_nonzero jump_zero_d jump_nonzero_d switch jump_indirect
-        charge_fuel poll count_call count_round breakpoint abort
+        charge_fuel poll trace note_out count_call count_round breakpoint abort
         call call_indirect tail_call tail_call_indirect return_none return_slot return_constant return_slots
         enter_local leave_local call_import call_foreign call_foreign_pointer foreign_object halt finish
+        call_words_0 call_words_1 call_words_2 call_words_3 call_words_4 call_words_5 call_words_6
+        call_doubles_1 call_doubles_2 call_doubles_3 call_doubles_4
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod refuse;
 pub(crate) mod tier;
+pub(crate) mod trace;
 pub(crate) mod value;
 
 #[cfg(all(

@@ -45,7 +45,10 @@ fn every_handler_ends_in_an_indirect_jump() {
                 _ => {}
             }
         }
-        let is_right = calls == 0 && (jumps > 0) != STOPPING.contains(name);
+        // Those that call C by themselves do so once.
+        let allowed =
+            usize::from(name.starts_with("call_words") || name.starts_with("call_doubles"));
+        let is_right = calls == allowed && (jumps > 0) != STOPPING.contains(name);
         if !is_right {
             wrong.push(format!(
                 "{name}: {jumps} indirect jumps, {calls} indirect calls"

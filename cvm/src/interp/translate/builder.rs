@@ -58,10 +58,12 @@ pub(super) struct Builder {
     references: Vec<u32>,
     first_natural: Slot,
     scratch: Slot,
+    /// Ops that call out are announced to a profiler.
+    profiled: bool,
 }
 
 impl Builder {
-    pub(super) fn new(capacity: usize) -> Builder {
+    pub(super) fn new(capacity: usize, profiled: bool) -> Builder {
         Builder {
             ops: Vec::with_capacity(capacity),
             offsets: Vec::with_capacity(capacity),
@@ -74,6 +76,7 @@ impl Builder {
             references: Vec::new(),
             first_natural: 0,
             scratch: 0,
+            profiled,
         }
     }
 
@@ -94,6 +97,9 @@ impl Builder {
 
     /// Emits an op.
     pub(super) fn emit(&mut self, id: Id, a: u16, b: u16, c: u32) -> usize {
+        if self.profiled && calls_out(id) {
+            self.emit(Id::note_out, 0, 0, 0);
+        }
         self.ops.push(Op {
             word: Word {
                 handler: id.handler(),
@@ -393,4 +399,41 @@ impl Popped {
             _ => None,
         }
     }
+}
+
+/// Whether a handler calls functions that may take long, so that a profiler cannot tell from the registers where the
+/// interpreter is.
+fn calls_out(id: Id) -> bool {
+    matches!(
+        id,
+        Id::call_import
+            | Id::call_foreign
+            | Id::call_foreign_pointer
+            | Id::call_words_0
+            | Id::call_words_1
+            | Id::call_words_2
+            | Id::call_words_3
+            | Id::call_words_4
+            | Id::call_words_5
+            | Id::call_words_6
+            | Id::call_doubles_1
+            | Id::call_doubles_2
+            | Id::call_doubles_3
+            | Id::call_doubles_4
+            | Id::foreign_object
+            | Id::mem_copy
+            | Id::mem_fill
+            | Id::mem_compare
+            | Id::heap_grow
+            | Id::ptr_to_host
+            | Id::ptr_from_host
+            | Id::enter_local
+            | Id::leave_local
+            | Id::zero
+            | Id::zero_local
+            | Id::move_slots
+            | Id::return_slots
+            | Id::tail_call
+            | Id::tail_call_indirect
+    )
 }

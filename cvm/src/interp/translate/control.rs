@@ -6,12 +6,32 @@ use cvm_spec::codec::Instruction;
 use cvm_spec::image::ImportKind;
 use cvm_spec::isa::Opcode;
 
+use crate::interp::foreign::Form;
 use crate::interp::handlers::list::Id;
 use crate::verify::flow::effect;
 
 use super::builder::{Builder, Last, Value};
 use super::condition::{Condition, EmittedBranch};
 use super::function::Translation;
+
+/// The handlers of calls of C with so many integers.
+const WORDS: [Id; 7] = [
+    Id::call_words_0,
+    Id::call_words_1,
+    Id::call_words_2,
+    Id::call_words_3,
+    Id::call_words_4,
+    Id::call_words_5,
+    Id::call_words_6,
+];
+
+/// The handlers of calls of C with one value of type double or more.
+const DOUBLES: [Id; 4] = [
+    Id::call_doubles_1,
+    Id::call_doubles_2,
+    Id::call_doubles_3,
+    Id::call_doubles_4,
+];
 
 /// A jump whose distance is not known yet: the op or data cell, the op that distances count from, and the target.
 pub(super) struct Fixup {
@@ -154,6 +174,9 @@ impl Translation<'_, '_> {
             target = self.builder.slot_of(popped);
             pops -= 1;
         }
+        if opcode == Opcode::CallX && self.call_quickly(index, pops, pushes) {
+            return;
+        }
         let first = self.builder.settle_top(pops);
         match opcode {
             Opcode::Call => {
@@ -202,6 +225,44 @@ impl Translation<'_, '_> {
         }
         self.builder.drop_top(pops);
         self.builder.push_natural(pushes);
+    }
+
+    /// A call of C with arguments from wherever they are, if they are C values as they are.
+    fn call_quickly(&mut self, index: u32, pops: usize, pushes: usize) -> bool {
+        let import = &self.image.imports[index as usize];
+        if import.kind != ImportKind::Foreign {
+            return false;
+        }
+        let id = match self.types.form(self.image, import.type_index) {
+            Some(Form::Words(count)) => WORDS.get(count),
+            Some(Form::Doubles(count)) => DOUBLES.get(count.wrapping_sub(1)),
+            None => None,
+        };
+        let Some(id) = id else {
+            return false;
+        };
+        let mut popped = [None; WORDS.len()];
+        for place in popped[..pops].iter_mut().rev() {
+            *place = Some(self.builder.pop());
+        }
+        let first = self.builder.next();
+        let mut slots = [0; 6];
+        for (slot, popped) in slots.iter_mut().zip(popped.into_iter().flatten()) {
+            *slot = self.builder.slot_of(popped);
+        }
+        let [a, b, c, d, e, f] = slots;
+        let packed = [d, c, b, a].map(u64::from);
+        let packed = packed.iter().fold(0, |word, slot| word << 16 | slot);
+        let op = self.builder.emit(*id, first, first, index);
+        let cell = self
+            .builder
+            .emit_data(packed, e, pops.max(pushes).max(1) as u32);
+        self.builder.ops[cell].b = f;
+        match pushes {
+            0 => self.builder.push_natural(0),
+            _ => self.builder.push_result(op, None),
+        }
+        true
     }
 
     pub(super) fn return_results(&mut self) {

@@ -103,6 +103,14 @@ impl Translation<'_, '_> {
                 self.builder.emit(Id::poll, 0, 0, 0);
                 self.builder.last = None;
             }
+            if self.options.traced {
+                self.builder.settle();
+                let first = self.builder.natural(0);
+                self.builder.emit(Id::trace, first, 0, depth);
+                let frame = u64::from(self.frame.local_size);
+                self.builder.emit_data(frame, 0, 0);
+                self.builder.last = None;
+            }
             fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
             self.instruction(number, &instruction, fresh, &mut fixups);
             falls_in = instruction.opcode.flow().falls_through();

@@ -21,6 +21,7 @@ use crate::verify::flow::Depths;
 use crate::verify::frame::Frame;
 
 use super::context::Callee;
+use super::foreign::{Form, direct_form};
 use super::handlers::list::Id;
 use super::op::{Op, Word};
 use super::{Code, CodeOptions};
@@ -49,6 +50,8 @@ pub(crate) struct Land {
 #[derive(Debug, Default)]
 pub(crate) struct TypeNumbers {
     numbers: HashMap<FunctionType, u32>,
+    /// By type index, of foreign types that were asked for.
+    forms: HashMap<u32, Option<Form>>,
 }
 
 impl TypeNumbers {
@@ -60,12 +63,18 @@ impl TypeNumbers {
         let next = self.numbers.len() as u32;
         *self.numbers.entry(*function_type).or_insert(next)
     }
+
+    /// What the cells of a call by a foreign type are to C, if they are C values as they are.
+    fn form(&mut self, image: &Image, type_index: u32) -> Option<Form> {
+        let find = || direct_form(image, type_index);
+        *self.forms.entry(type_index).or_insert_with(find)
+    }
 }
 
 impl Code {
     /// Translates a verified image.
     pub(crate) fn translate(image: &Image, options: CodeOptions) -> Code {
-        let mut builder = Builder::new(image.text.len() / 3 + 16);
+        let mut builder = Builder::new(image.text.len() / 3 + 16, options.profiled);
         let mut body = Body::default();
         let mut frame = Frame::default();
         let mut depths = Depths::default();

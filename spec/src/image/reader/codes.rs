@@ -1,24 +1,6 @@
 //! The reader's rules, and its warnings: code, rule and explanation (`spec/format.md`, `cvm explain`).
 
-macro_rules! rules {
-    ($(#[doc = $doc:literal])* $rules:ident: $($name:ident $code:literal $rule:literal $explanation:literal;)*) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $rules { $(#[doc = $rule] $name,)* }
-
-        impl $rules {
-            /// All of them, in the order in which a file is read.
-            pub const ALL: &'static [$rules] = &[$($rules::$name),*];
-
-            /// The stable code, a kebab-case word.
-            pub const fn code(self) -> &'static str { match self { $(Self::$name => $code),* } }
-            /// The rule in one sentence.
-            pub const fn rule(self) -> &'static str { match self { $(Self::$name => $rule),* } }
-            /// A paragraph: how a file comes to break the rule, and what to do.
-            pub const fn explanation(self) -> &'static str { match self { $(Self::$name => $explanation),* } }
-        }
-    };
-}
+use crate::image::rules::rules;
 
 rules! {
     /// A rule that a file must keep to be an image.

@@ -204,7 +204,7 @@ fn any_within(positions: &[u32], start: usize, end: usize) -> bool {
 }
 
 /// A text from the file as it can be shown: escaped, and cut if it is long.
-pub(super) fn quote(text: &str) -> String {
+pub(in crate::image) fn quote(text: &str) -> String {
     let shown: String = text.chars().take(60).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     format!("`{}{more}`", shown.escape_debug())

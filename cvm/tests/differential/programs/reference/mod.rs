@@ -147,6 +147,10 @@ impl<'a> Reference<'a> {
         for initialiser in &image.initialisers {
             match self.run_function(*initialiser as usize) {
                 Exit::Returned(_) => {}
+                Exit::Fault(mut fault) => {
+                    fault.initialiser = Some(*initialiser);
+                    return Exit::Fault(fault);
+                }
                 exit => return exit,
             }
         }
@@ -295,6 +299,7 @@ impl<'a> Reference<'a> {
         };
         Fault {
             code: stopped.code,
+            initialiser: None,
             opcode: Some(instruction.opcode),
             registers: Registers {
                 ip: innermost.ip,
