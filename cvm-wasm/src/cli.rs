@@ -17,6 +17,8 @@ const EXAMPLES: &str = "  \
   cvm-wasm -o out.cvm prog.wasm
   cvm run out.cvm                       run it; `cvm run prog.wasm` does both
   clang --target=wasm32-wasi -O2 -o prog.wasm prog.c && cvm-wasm prog.wasm
+  cvm-wasm --shared -o lib/geo.cvm geo.wasm
+                                        a module, for programs that import `geo`
   cvm-wasm --host app plugin.wasm       functions of `app` come from the embedding program
   generate | cvm-wasm -o out.cvm -      read the module from standard input
 ";
@@ -48,6 +50,10 @@ pub(crate) struct Arguments {
     /// Take the functions of this module from the embedding program, as those of WASI are
     #[arg(long, value_name = "MODULE", action = ArgAction::Append)]
     pub(crate) host: Vec<String>,
+
+    /// Make a module that other modules can import; one that imports from modules can be linked in any case
+    #[arg(long)]
+    pub(crate) shared: bool,
 
     /// Leave all symbols out of the image
     #[arg(long)]

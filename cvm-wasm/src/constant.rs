@@ -3,6 +3,7 @@
 use wasmparser::{ConstExpr, Operator};
 
 use crate::error::{TranslateError, unsupported};
+use crate::module::Global;
 
 /// A value that is known before the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Constant {
 /// The value of a validated constant expression, given the values of the globals before it.
 pub(crate) fn evaluate(
     expression: &ConstExpr<'_>,
-    globals: &[Constant],
+    globals: &[Global],
 ) -> Result<Constant, TranslateError> {
     let mut reader = expression.get_operators_reader();
     let mut stack: Vec<Constant> = Vec::new();
@@ -43,7 +44,14 @@ pub(crate) fn evaluate(
             Operator::F64Const { value } => Constant::Number(value.bits()),
             Operator::RefNull { .. } => Constant::NULL,
             Operator::RefFunc { function_index } => Constant::Function(function_index),
-            Operator::GlobalGet { global_index } => globals[global_index as usize],
+            Operator::GlobalGet { global_index } => match globals[global_index as usize] {
+                Global::Own(value) => value,
+                Global::Imported { .. } => {
+                    let message = "the value of another module's global is not known beforehand";
+                    let feature = "imported globals in constant expressions";
+                    return Err(unsupported(feature, message, offset));
+                }
+            },
             Operator::I32Add => binary(&mut stack, |a, b| narrow(a.wrapping_add(b))),
             Operator::I32Sub => binary(&mut stack, |a, b| narrow(a.wrapping_sub(b))),
             Operator::I32Mul => binary(&mut stack, |a, b| narrow(a.wrapping_mul(b))),

@@ -7,8 +7,8 @@ use cvm_spec::wasm::Trap;
 
 use crate::constant::Constant;
 use crate::error::TranslateError;
-use crate::layout::Size;
-use crate::module::Placement;
+use crate::layout::{CELL, Size};
+use crate::module::{Global, Placement};
 use crate::program::{Extra, Program};
 use crate::types::is_narrow;
 
@@ -224,6 +224,12 @@ impl Program<'_, '_> {
     /// Segments that are put in place while the program runs, and the start function.
     fn instantiate(&mut self) {
         let module = self.module;
+        if let Some(memory) = module.memory.filter(|memory| memory.is_imported) {
+            self.text.op(Opcode::HeapSize);
+            self.text.push(memory.first);
+            self.text.op(Opcode::IUge);
+            self.text.demand(Trap::OutOfBoundsMemory);
+        }
         for element in &module.elements {
             let Placement::Active { table, offset } = element.placement else {
                 continue;
@@ -257,7 +263,11 @@ impl Program<'_, '_> {
 
     /// Pushes a pointer into the heap, which may lie behind its end.
     fn push_heap(&mut self, offset: u64) {
-        let largest = self.layout.heap_largest.min(u64::from(SHORT_OFFSET_MAX));
+        let largest = match self.layout.heap_largest {
+            // The image leaves the heap's limit to others.
+            0 => u64::from(SHORT_OFFSET_MAX),
+            largest => largest.min(u64::from(SHORT_OFFSET_MAX)),
+        };
         if offset <= largest {
             self.text.at(Opcode::PushA, Tag::Heap, offset as u32);
             return;
@@ -271,6 +281,7 @@ impl Program<'_, '_> {
         let module = self.module;
         let is_active = |placement| matches!(placement, Placement::Active { .. });
         module.start.is_some()
+            || module.memory.is_some_and(|memory| memory.is_imported)
             || module.data.iter().any(|data| is_active(data.placement))
             || module.elements.iter().any(|e| is_active(e.placement))
     }
@@ -279,8 +290,10 @@ impl Program<'_, '_> {
     pub(crate) fn initial_cells(&self) -> Vec<(u32, Constant)> {
         let module = self.module;
         let mut cells: Vec<(u32, Constant)> = Vec::new();
-        for (number, value) in module.globals.iter().enumerate() {
-            cells.push((number as u32 * 8, *value));
+        for (number, global) in module.globals.iter().enumerate() {
+            if let Global::Own(value) = global {
+                cells.push((number as u32 * CELL as u32, *value));
+            }
         }
         let mut size = |size: Size, value: u64| {
             if let Size::Cell(at) = size {
@@ -299,7 +312,7 @@ impl Program<'_, '_> {
         for (table, place) in module.tables.iter().zip(&self.layout.tables) {
             if table.fill != Constant::NULL {
                 let entries = 0..table.first as u32;
-                cells.extend(entries.map(|entry| (place.base + entry * 8, table.fill)));
+                cells.extend(entries.map(|entry| (place.base + entry * CELL as u32, table.fill)));
             }
         }
         for element in &module.elements {
@@ -310,9 +323,9 @@ impl Program<'_, '_> {
                 // Instantiation ends here with a trap.
                 break;
             }
-            let base = self.layout.tables[table as usize].base + offset as u32 * 8;
+            let base = self.layout.tables[table as usize].base + offset as u32 * CELL as u32;
             let items = element.items.iter().enumerate();
-            cells.extend(items.map(|(item, value)| (base + item as u32 * 8, *value)));
+            cells.extend(items.map(|(item, value)| (base + item as u32 * CELL as u32, *value)));
         }
         cells
     }

@@ -10,9 +10,10 @@ use wasmparser::ExternalKind;
 use crate::constant::Constant;
 use crate::error::TranslateError;
 use crate::layout::CELL;
-use crate::module::{FunctionImport, Placement};
+use crate::module::{FunctionImport, Global, Placement};
 use crate::names;
 use crate::program::{Extra, Program};
+use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
 
 /// Name of the function that a program begins with.
@@ -33,7 +34,7 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
     image.initialisers.extend(initialiser);
     imports(&mut program, &mut image)?;
     // Functions whose addresses are in tables or segments may be imported ones.
-    let cells = program.initial_cells();
+    let cells = final_cells(program.initial_cells());
     for (_, value) in &cells {
         if let Constant::Function(function) = value {
             program.function(*function);
@@ -61,10 +62,14 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
         let at = at as usize;
         program.text.bytes[at..at + 4].copy_from_slice(&pointer.to_le_bytes());
     }
+    let pointers = match program.module.is_linkable {
+        true => pointer_cells(&mut program, &cells),
+        false => Vec::new(),
+    };
     image.bss_init = extents(cells, |constant| cell(&mut program, constant));
     image.data = data(&mut program);
     image.bss_size = program.layout.bss_size;
-    if program.module.memory.is_some() {
+    if program.module.memory.is_some_and(|memory| !memory.is_imported) {
         image.owns_heap = true;
         image.heap_first = program.layout.heap_first;
         image.heap_largest = program.layout.heap_largest;
@@ -79,6 +84,9 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
     image.notes.push(note);
     if !program.options.strip {
         names::add(&program, &mut image);
+    }
+    if program.module.is_linkable {
+        relocate::add(&mut image, &pointers);
     }
     program.types.finish(&mut image);
     Ok(image)
@@ -102,18 +110,50 @@ fn cell(program: &mut Program<'_, '_>, constant: Constant) -> u64 {
     }
 }
 
-/// Initial contents of `b:` as the image has them: ascending, without zeros, neighbours together.
+/// Cells in ascending order, each once: the last value counts.
+fn final_cells(mut cells: Vec<(u32, Constant)>) -> Vec<(u32, Constant)> {
+    // The order among equal offsets stays.
+    cells.sort_by_key(|(offset, _)| *offset);
+    let groups = cells.chunk_by(|a, b| a.0 == b.0);
+    groups.filter_map(|group| group.last().copied()).collect()
+}
+
+/// The cells of `d:` and `b:` that hold pointers to functions, in ascending order.
+fn pointer_cells(program: &mut Program<'_, '_>, bss: &[(u32, Constant)]) -> Vec<PointerCell> {
+    let module = program.module;
+    let mut cells = Vec::new();
+    let mut add = |segment, offset, constant| {
+        if let Constant::Function(function) = constant {
+            let function = program.function(function);
+            cells.push(PointerCell {
+                segment,
+                offset,
+                function,
+            });
+        }
+    };
+    let mut offset = 0;
+    for element in &module.elements {
+        if matches!(element.placement, Placement::Passive) {
+            for item in &element.items {
+                add(Tag::Data, offset, *item);
+                offset += CELL as u32;
+            }
+        }
+    }
+    for (offset, constant) in bss {
+        add(Tag::Bss, *offset, *constant);
+    }
+    cells
+}
+
+/// Initial contents of `b:` as the image has them: without zeros, neighbours together.
 fn extents(
-    mut cells: Vec<(u32, Constant)>,
+    cells: Vec<(u32, Constant)>,
     mut value_of: impl FnMut(Constant) -> u64,
 ) -> Vec<Extent> {
-    // The order among equal offsets stays, so that the last value counts.
-    cells.sort_by_key(|(offset, _)| *offset);
     let mut extents: Vec<Extent> = Vec::new();
-    for group in cells.chunk_by(|a, b| a.0 == b.0) {
-        let Some((offset, constant)) = group.last().copied() else {
-            continue;
-        };
+    for (offset, constant) in cells {
         let value = value_of(constant);
         if value == 0 {
             continue;
@@ -179,6 +219,12 @@ fn exports(program: &mut Program<'_, '_>, image: &mut Image) -> Result<(), Trans
                 };
                 (ExportKind::Function, function, 0)
             }
+            // What is another module's is exported there.
+            ExternalKind::Global
+                if matches!(module.globals[export.index as usize], Global::Imported { .. }) =>
+            {
+                continue;
+            }
             ExternalKind::Global => {
                 let pointer = ShortPointer::new(Tag::Bss, export.index * CELL as u32);
                 let pointer = pointer.map_or(0, |pointer| pointer.0);
@@ -221,6 +267,23 @@ fn imports(program: &mut Program<'_, '_>, image: &mut Image) -> Result<(), Trans
             kind,
             flags: 0,
             type_index,
+            module,
+            name,
+        });
+    }
+    for global in &module.imported_globals {
+        let import = FunctionImport {
+            module: global.module,
+            name: global.name,
+            type_index: 0,
+            offset: global.offset,
+        };
+        let (module, name) = import_names(&import, image)?;
+        image.imports.push(Import {
+            kind: ImportKind::ModuleData,
+            flags: 0,
+            // Calling it pushes the address.
+            type_index: program.types.of_counts(0, 1),
             module,
             name,
         });

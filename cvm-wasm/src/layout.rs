@@ -1,7 +1,8 @@
 //! Where the parts of a module lie in the segments of the image (`spec/wasm.md`, "Memory").
 //!
 //! `b:` holds the globals, the present sizes of what changes its size, and the tables. The last table is one of fixed
-//! size, if there is any: an index past its end is past the end of the segment, which the machine checks anyway.
+//! size, if there is any and the image is not to be linked: an index past its end is past the end of the segment, which
+//! the machine checks anyway.
 //! `d:` holds the contents of segments.
 
 use cvm_spec::pointer::HEAP_PAGE;
@@ -81,7 +82,7 @@ impl Layout {
         let data_sizes = data_sizes.collect();
         let elements = module.elements.iter();
         let element_sizes = elements.map(|element| size_of(element.placement)).collect();
-        let tables = tables(&module.tables, &mut bss);
+        let tables = tables(&module.tables, module.is_linkable, &mut bss);
         let offset = module.tables.last().map_or(0, |table| table.offset);
         check_segment("bytes of globals and tables", bss.0, offset)?;
 
@@ -98,6 +99,7 @@ impl Layout {
         let segments = segments.collect();
         check_segment("bytes of data and element segments", data.0, 0)?;
 
+        let own_memory = module.memory.filter(|memory| !memory.is_imported);
         let pages = |pages: u64| pages.saturating_mul(HEAP_PAGE);
         Ok(Layout {
             tables,
@@ -107,8 +109,8 @@ impl Layout {
             elements,
             bss_size: bss.0 as u32,
             data_size: data.0 as u32,
-            heap_first: module.memory.map_or(0, |memory| pages(memory.first)),
-            heap_largest: module.memory.map_or(0, |memory| pages(memory.largest)),
+            heap_first: own_memory.map_or(0, |memory| pages(memory.first)),
+            heap_largest: own_memory.map_or(0, |memory| pages(memory.largest)),
         })
     }
 }
@@ -117,8 +119,12 @@ fn is_fixed(table: &Table) -> bool {
     table.largest == Some(table.first)
 }
 
-fn tables(tables: &[Table], bss: &mut Segment) -> Vec<TablePlace> {
-    let last = tables.iter().position(is_fixed);
+fn tables(tables: &[Table], is_linkable: bool, bss: &mut Segment) -> Vec<TablePlace> {
+    // Other modules' variables may come to lie behind those of an image that is linked.
+    let last = tables
+        .iter()
+        .position(is_fixed)
+        .filter(|_| !is_linkable);
     let growing = tables.iter().filter(|table| !is_fixed(table)).count() as u64;
     let room = GROWTH / growing.max(1);
     let cells: Vec<Option<u32>> = tables

@@ -24,6 +24,7 @@ mod layout;
 mod module;
 mod names;
 mod program;
+mod relocate;
 mod text;
 mod types;
 
@@ -48,7 +49,10 @@ pub struct Options {
     /// Modules whose functions are host functions; those of all others are functions of CVM modules. [`WASI`] alone
     /// by default.
     pub host: Vec<String>,
-    /// Leaves names and line information out of the image.
+    /// Makes a module that other modules can import, with relocations. An image that imports from modules has them in any
+    /// case.
+    pub shared: bool,
+    /// Leaves names out of the image.
     pub strip: bool,
     /// What imports that are not functions stand for: (module, name, what it is).
     pub provided: Vec<(String, String, Provided)>,
@@ -58,6 +62,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             host: vec![WASI.to_string()],
+            shared: false,
             strip: false,
             provided: Vec::new(),
         }

@@ -71,6 +71,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let output = destination(input, arguments.output.as_deref())?;
     let bytes = read(input)?;
     let mut options = Options {
+        shared: arguments.shared,
         strip: arguments.strip,
         ..Options::default()
     };

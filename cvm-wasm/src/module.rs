@@ -10,6 +10,7 @@ use wasmparser::{
 
 use crate::constant::{self, Constant};
 use crate::error::{TranslateError, unsupported};
+use crate::types::is_narrow;
 use crate::{Options, Provided};
 
 /// The features that are translated: WebAssembly 2.0 without vectors, with tail calls and extended constants.
@@ -25,6 +26,27 @@ pub(crate) struct FunctionImport<'a> {
     pub(crate) name: &'a str,
     /// Index of its type in [`Module::types`].
     pub(crate) type_index: u32,
+    pub(crate) offset: u64,
+}
+
+/// A global.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Global {
+    /// One of the module's own, with its initial value.
+    Own(Constant),
+    /// One of another module.
+    Imported {
+        /// Number among the imported globals.
+        number: u32,
+        is_narrow: bool,
+    },
+}
+
+/// An imported global.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GlobalImport<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) offset: u64,
 }
 
@@ -45,6 +67,8 @@ pub(crate) struct Table {
 pub(crate) struct MemoryLimits {
     pub(crate) first: u64,
     pub(crate) largest: u64,
+    /// It is another module's.
+    pub(crate) is_imported: bool,
 }
 
 /// An export of the module.
@@ -90,10 +114,12 @@ pub(crate) struct Module<'a> {
     /// Type of each function, imported ones first.
     pub(crate) functions: Vec<u32>,
     pub(crate) imports: Vec<FunctionImport<'a>>,
+    pub(crate) imported_globals: Vec<GlobalImport<'a>>,
+    /// Whether the image can be linked with others: it imports from modules, or is to be imported.
+    pub(crate) is_linkable: bool,
     pub(crate) tables: Vec<Table>,
     pub(crate) memory: Option<MemoryLimits>,
-    /// Initial values.
-    pub(crate) globals: Vec<Constant>,
+    pub(crate) globals: Vec<Global>,
     pub(crate) exports: Vec<Export<'a>>,
     pub(crate) start: Option<u32>,
     pub(crate) elements: Vec<Element>,
@@ -113,6 +139,8 @@ impl<'a> Module<'a> {
             types: Vec::new(),
             functions: Vec::new(),
             imports: Vec::new(),
+            imported_globals: Vec::new(),
+            is_linkable: options.shared,
             tables: Vec::new(),
             memory: None,
             globals: Vec::new(),
@@ -195,7 +223,7 @@ impl<'a> Module<'a> {
             Payload::GlobalSection(reader) => {
                 for global in reader {
                     let value = constant::evaluate(&global?.init_expr, &self.globals)?;
-                    self.globals.push(value);
+                    self.globals.push(Global::Own(value));
                 }
             }
             Payload::ExportSection(reader) => {
@@ -286,6 +314,7 @@ impl<'a> Module<'a> {
         let provided = options.provided(module, name);
         match (import.ty, provided) {
             (TypeRef::Func(type_index) | TypeRef::FuncExact(type_index), _) => {
+                self.is_linkable |= !options.is_host(module);
                 self.functions.push(type_index);
                 self.imports.push(FunctionImport {
                     module,
@@ -295,12 +324,32 @@ impl<'a> Module<'a> {
                 });
             }
             (TypeRef::Global(_), Some(Provided::Global(value))) => {
-                self.globals.push(Constant::Number(*value));
+                self.globals.push(Global::Own(Constant::Number(*value)));
+            }
+            (TypeRef::Global(found), None) if !options.is_host(module) => {
+                self.is_linkable = true;
+                self.globals.push(Global::Imported {
+                    number: self.imported_globals.len() as u32,
+                    is_narrow: is_narrow(found.content_type),
+                });
+                self.imported_globals.push(GlobalImport {
+                    module,
+                    name,
+                    offset,
+                });
             }
             (TypeRef::Memory(_), Some(Provided::Memory { first, largest })) => {
                 self.memory = Some(MemoryLimits {
                     first: *first,
                     largest: *largest,
+                    is_imported: false,
+                });
+            }
+            (TypeRef::Memory(found), None) if !options.is_host(module) => {
+                self.is_linkable = true;
+                self.memory = Some(MemoryLimits {
+                    is_imported: true,
+                    ..memory_limits(&found)
                 });
             }
             (TypeRef::Table(_), Some(Provided::Table { first, largest })) => {
@@ -351,5 +400,6 @@ fn memory_limits(memory: &MemoryType) -> MemoryLimits {
     MemoryLimits {
         first: memory.initial,
         largest: memory.maximum.unwrap_or(PAGES_MAX).min(PAGES_MAX),
+        is_imported: false,
     }
 }

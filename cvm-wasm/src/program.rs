@@ -8,8 +8,8 @@ use cvm_spec::pointer::Tag;
 use cvm_spec::wasm::Trap;
 
 use crate::Options;
-use crate::layout::{Layout, Size};
-use crate::module::Module;
+use crate::layout::{CELL, Layout, Size};
+use crate::module::{Global, Module};
 use crate::text::Text;
 use crate::types::{Types, is_narrow};
 
@@ -125,6 +125,38 @@ impl<'m, 'a> Program<'m, 'a> {
     pub(crate) fn call_extra(&mut self, extra: Extra) {
         let number = self.extra(extra);
         self.text.with(Opcode::Call, u64::from(number));
+    }
+
+    /// Pushes the value of a global.
+    pub(crate) fn global_get(&mut self, global: u32) {
+        match self.module.globals[global as usize] {
+            Global::Own(_) => self
+                .text
+                .at(Opcode::IReadA, Tag::Bss, global * CELL as u32),
+            Global::Imported { number, is_narrow } => {
+                let import = self.module.imported() + number;
+                self.text.with(Opcode::CallX, u64::from(import));
+                self.text.op(Opcode::IRead);
+                if is_narrow {
+                    self.text.op(Opcode::IZextD);
+                }
+            }
+        }
+    }
+
+    /// Pops the value of a global.
+    pub(crate) fn global_set(&mut self, global: u32) {
+        match self.module.globals[global as usize] {
+            Global::Own(_) => self
+                .text
+                .at(Opcode::IWriteA, Tag::Bss, global * CELL as u32),
+            Global::Imported { number, .. } => {
+                let import = self.module.imported() + number;
+                self.text.with(Opcode::CallX, u64::from(import));
+                self.text.op(Opcode::Swap);
+                self.text.op(Opcode::IWrite);
+            }
+        }
     }
 
     /// Pushes a size.

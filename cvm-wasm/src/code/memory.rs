@@ -93,7 +93,8 @@ impl Body<'_, '_, '_> {
     }
 
     fn bulk(&mut self, operator: &Operator<'_>) -> bool {
-        let has_no_pages = self.program.layout.heap_largest == 0;
+        let memory = self.program.module.memory;
+        let has_no_pages = memory.is_some_and(|memory| memory.largest == 0 && !memory.is_imported);
         let text = &mut self.program.text;
         match operator {
             Operator::MemoryGrow { .. } if has_no_pages => {

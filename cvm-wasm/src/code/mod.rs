@@ -189,12 +189,8 @@ impl Body<'_, '_, '_> {
                 text.op(Opcode::Dup);
                 self.local(Opcode::IWriteA, local_index);
             }
-            Operator::GlobalGet { global_index } => {
-                text.at(Opcode::IReadA, Tag::Bss, global_index * 8);
-            }
-            Operator::GlobalSet { global_index } => {
-                text.at(Opcode::IWriteA, Tag::Bss, global_index * 8);
-            }
+            Operator::GlobalGet { global_index } => self.program.global_get(global_index),
+            Operator::GlobalSet { global_index } => self.program.global_set(global_index),
             Operator::I32Const { value } => text.push(u64::from(value as u32)),
             Operator::I64Const { value } => text.push(value as u64),
             Operator::F32Const { value } => text.push(u64::from(value.bits())),
