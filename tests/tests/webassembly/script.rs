@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use cvm::machine::Engine;
 use cvm_wasm::TranslateError;
 use wast::core::{NanPattern, WastArgCore, WastRetCore};
+use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
@@ -70,7 +71,9 @@ pub fn run(name: &str, text: &str, engine: Engine) -> Tally {
         named: HashMap::new(),
         tally: Tally::default(),
     };
-    let buffer = match ParseBuffer::new(text) {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = match ParseBuffer::new_with_lexer(lexer) {
         Ok(buffer) => buffer,
         Err(error) => {
             script.tally.failed.push(format!("{name}: {error}"));
