@@ -11,7 +11,7 @@ use crate::constant::Constant;
 use crate::error::TranslateError;
 use crate::layout::CELL;
 use crate::module::{FunctionImport, Global, Placement};
-use crate::names;
+use crate::{lines, names};
 use crate::program::{Extra, Program};
 use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
@@ -84,6 +84,9 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
     image.notes.push(note);
     if !program.options.strip {
         names::add(&program, &mut image);
+        if let Some(origins) = &program.origins {
+            lines::add(program.module, origins, &mut image);
+        }
     }
     if program.module.is_linkable {
         relocate::add(&mut image, &pointers);

@@ -21,6 +21,7 @@ mod error;
 mod extra;
 mod finish;
 mod layout;
+mod lines;
 mod module;
 mod names;
 mod program;
@@ -52,7 +53,7 @@ pub struct Options {
     /// Makes a module that other modules can import, with relocations. An image that imports from modules has them in any
     /// case.
     pub shared: bool,
-    /// Leaves names out of the image.
+    /// Leaves names and lines out of the image.
     pub strip: bool,
     /// What imports that are not functions stand for: (module, name, what it is).
     pub provided: Vec<(String, String, Provided)>,

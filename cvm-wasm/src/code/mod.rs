@@ -74,6 +74,7 @@ pub(crate) fn translate(
     .into_validator(std::mem::take(&mut scratch.validator));
 
     let start = program.text.here();
+    program.note_origin(Some(body.range().start));
     let function_type = &module.types[type_index as usize];
     let mut locals: Vec<(u32, ValType)> = Vec::new();
     let mut count = 0;
@@ -118,6 +119,9 @@ pub(crate) fn translate(
         translator.height = height;
         if height > most {
             check_cells(count, height, offset)?;
+        }
+        if translator.program.origins.is_some() {
+            translator.program.note_origin(Some(offset));
         }
         translator.step(&operator, offset)?;
     }

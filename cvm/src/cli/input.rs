@@ -101,7 +101,7 @@ impl Input {
             return Input::assemble(name, bytes, console);
         }
         if is_wasm {
-            return Input::translate(name, &bytes);
+            return Input::translate(name, path, &bytes);
         }
         Ok(Input {
             sources: Arc::new(FileSources::of_image(path)),
@@ -142,7 +142,7 @@ impl Input {
 
     /// Translates a WebAssembly module.
     #[cfg(feature = "wasm")]
-    fn translate(name: String, bytes: &[u8]) -> Result<Input, Failure> {
+    fn translate(name: String, path: &Path, bytes: &[u8]) -> Result<Input, Failure> {
         let image = cvm_wasm::translate(bytes, &cvm_wasm::Options::default());
         let image = image.map_err(|error| {
             let message = format!("`{name}` cannot be translated: {error}");
@@ -151,12 +151,12 @@ impl Input {
         Ok(Input {
             name,
             contents: Contents::Assembled(Box::new(image)),
-            sources: Arc::new(MemorySources(Vec::new())),
+            sources: Arc::new(FileSources::of_image(path)),
         })
     }
 
     #[cfg(not(feature = "wasm"))]
-    fn translate(name: String, _: &[u8]) -> Result<Input, Failure> {
+    fn translate(name: String, _: &Path, _: &[u8]) -> Result<Input, Failure> {
         let message = format!("`{name}` is a WebAssembly module, and this build does not translate them");
         Err(Problem::new("not-an-image", message)
             .hint("translate it with `cvm-wasm`, and run the result")
