@@ -16,7 +16,9 @@ pub enum TranslateError {
         offset: u64,
     },
     /// The module uses a feature that is not supported.
-    #[error("the WebAssembly feature `{feature}` is not supported: {message} (at byte {offset:#x})")]
+    #[error(
+        "the WebAssembly feature `{feature}` is not supported: {message} (at byte {offset:#x})"
+    )]
     Unsupported {
         /// The feature's name.
         feature: String,

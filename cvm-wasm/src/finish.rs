@@ -11,10 +11,10 @@ use crate::constant::Constant;
 use crate::error::TranslateError;
 use crate::layout::CELL;
 use crate::module::{FunctionImport, Global, Placement};
-use crate::{lines, names};
 use crate::program::{Extra, Program};
 use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
+use crate::{lines, names};
 
 /// Name of the function that a program begins with.
 const START: &str = "_start";
@@ -69,7 +69,11 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
     image.bss_init = extents(cells, |constant| cell(&mut program, constant));
     image.data = data(&mut program);
     image.bss_size = program.layout.bss_size;
-    if program.module.memory.is_some_and(|memory| !memory.is_imported) {
+    if program
+        .module
+        .memory
+        .is_some_and(|memory| !memory.is_imported)
+    {
         image.owns_heap = true;
         image.heap_first = program.layout.heap_first;
         image.heap_largest = program.layout.heap_largest;
@@ -151,10 +155,7 @@ fn pointer_cells(program: &mut Program<'_, '_>, bss: &[(u32, Constant)]) -> Vec<
 }
 
 /// Initial contents of `b:` as the image has them: without zeros, neighbours together.
-fn extents(
-    cells: Vec<(u32, Constant)>,
-    mut value_of: impl FnMut(Constant) -> u64,
-) -> Vec<Extent> {
+fn extents(cells: Vec<(u32, Constant)>, mut value_of: impl FnMut(Constant) -> u64) -> Vec<Extent> {
     let mut extents: Vec<Extent> = Vec::new();
     for (offset, constant) in cells {
         let value = value_of(constant);
@@ -224,7 +225,10 @@ fn exports(program: &mut Program<'_, '_>, image: &mut Image) -> Result<(), Trans
             }
             // What is another module's is exported there.
             ExternalKind::Global
-                if matches!(module.globals[export.index as usize], Global::Imported { .. }) =>
+                if matches!(
+                    module.globals[export.index as usize],
+                    Global::Imported { .. }
+                ) =>
             {
                 continue;
             }

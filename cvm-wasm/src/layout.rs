@@ -1,7 +1,7 @@
 //! Where the parts of a module lie in the segments of the image (`spec/wasm.md`, "Memory").
 //!
 //! `b:` holds the globals, the present sizes of what changes its size, and the tables. The last table is one of fixed
-//! size, if there is any and the image is not to be linked: an index past its end is past the end of the segment, which
+//! size, if there is any and the image is no module to link: an index past its end is past the end of the segment, which
 //! the machine checks anyway.
 //! `d:` holds the contents of segments.
 
@@ -121,10 +121,7 @@ fn is_fixed(table: &Table) -> bool {
 
 fn tables(tables: &[Table], is_linkable: bool, bss: &mut Segment) -> Vec<TablePlace> {
     // Other modules' variables may come to lie behind those of an image that is linked.
-    let last = tables
-        .iter()
-        .position(is_fixed)
-        .filter(|_| !is_linkable);
+    let last = tables.iter().position(is_fixed).filter(|_| !is_linkable);
     let growing = tables.iter().filter(|table| !is_fixed(table)).count() as u64;
     let room = GROWTH / growing.max(1);
     let cells: Vec<Option<u32>> = tables

@@ -85,10 +85,7 @@ pub(crate) enum Placement {
     /// When an instruction says so.
     Passive,
     /// Before the program runs, in this table (0 for data) at this offset.
-    Active {
-        table: u32,
-        offset: u64,
-    },
+    Active { table: u32, offset: u64 },
     /// Never: the segment only declares that its functions are used as values.
     Declared,
 }
@@ -154,7 +151,9 @@ impl<'a> Module<'a> {
             code_start: 0,
         };
         let mut validator = Validator::new_with_features(FEATURES);
-        for payload in Parser::new(0).parse_all(bytes) {
+        let mut parser = Parser::new(0);
+        parser.set_features(FEATURES);
+        for payload in parser.parse_all(bytes) {
             let payload = payload?;
             if let Payload::Version {
                 encoding: wasmparser::Encoding::Component,

@@ -142,9 +142,7 @@ impl<'m, 'a> Program<'m, 'a> {
     /// Pushes the value of a global.
     pub(crate) fn global_get(&mut self, global: u32) {
         match self.module.globals[global as usize] {
-            Global::Own(_) => self
-                .text
-                .at(Opcode::IReadA, Tag::Bss, global * CELL as u32),
+            Global::Own(_) => self.text.at(Opcode::IReadA, Tag::Bss, global * CELL as u32),
             Global::Imported { number, is_narrow } => {
                 let import = self.module.imported() + number;
                 self.text.with(Opcode::CallX, u64::from(import));

@@ -49,8 +49,16 @@ fn the_image_goes_beside_the_module_or_where_o_says() {
     let read = reader::read(&image).expect("it is an image").image;
     assert_eq!(read.string(read.exports[0].name), Some("seven"));
 
-    assert_eq!(run(path, &["-o", "other.cvm", "seven.wasm"], b"").status.code(), Some(0));
-    assert_eq!(fs::read(path.join("other.cvm")).expect("it was written"), image);
+    assert_eq!(
+        run(path, &["-o", "other.cvm", "seven.wasm"], b"")
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(
+        fs::read(path.join("other.cvm")).expect("it was written"),
+        image
+    );
     let piped = run(path, &["-o", "-", "-"], SEVEN);
     assert_eq!((piped.status.code(), piped.stdout), (Some(0), image));
     let names = fs::read_dir(path).expect("it is there").count();
@@ -62,7 +70,13 @@ fn symbols_can_be_left_out() {
     let folder = folder();
     run(folder.path(), &["--strip", "seven.wasm"], b"");
     let image = fs::read(folder.path().join("seven.cvm")).expect("it was written");
-    assert!(reader::read(&image).expect("it is an image").image.symbols.is_empty());
+    assert!(
+        reader::read(&image)
+            .expect("it is an image")
+            .image
+            .symbols
+            .is_empty()
+    );
 }
 
 #[test]
@@ -72,8 +86,16 @@ fn what_is_wrong_is_said_with_its_place() {
     fs::write(path.join("short.wasm"), &SEVEN[..20]).expect("it can be written");
     let short = run(path, &["short.wasm"], b"");
     assert_eq!(short.status.code(), Some(65));
-    assert!(message(&short).contains("not a valid WebAssembly module"), "{}", message(&short));
-    assert!(message(&short).contains("at byte 0x"), "{}", message(&short));
+    assert!(
+        message(&short).contains("not a valid WebAssembly module"),
+        "{}",
+        message(&short)
+    );
+    assert!(
+        message(&short).contains("at byte 0x"),
+        "{}",
+        message(&short)
+    );
     assert!(!path.join("short.cvm").exists());
 
     // The type of the result is v128.
@@ -81,7 +103,11 @@ fn what_is_wrong_is_said_with_its_place() {
     vector[14] = 0x7b;
     let vector = run(path, &["-o", "x.cvm", "-"], &vector);
     assert_eq!(vector.status.code(), Some(65));
-    assert!(message(&vector).contains("feature `simd`"), "{}", message(&vector));
+    assert!(
+        message(&vector).contains("feature `simd`"),
+        "{}",
+        message(&vector)
+    );
 }
 
 #[test]
@@ -92,8 +118,16 @@ fn other_mistakes_have_their_own_status() {
         (&["missing.wasm"][..], 66, "there is no file"),
         (&[][..], 64, "Usage"),
         (&["-"][..], 64, "-o FILE"),
-        (&["-o", "seven.wasm", "seven.wasm"][..], 73, "will not be overwritten"),
-        (&["-o", "no/such/x.cvm", "seven.wasm"][..], 73, "cannot create"),
+        (
+            &["-o", "seven.wasm", "seven.wasm"][..],
+            73,
+            "will not be overwritten",
+        ),
+        (
+            &["-o", "no/such/x.cvm", "seven.wasm"][..],
+            73,
+            "cannot create",
+        ),
     ] {
         let output = run(path, args, b"");
         assert_eq!(output.status.code(), Some(status), "{args:?}");

@@ -98,9 +98,9 @@ pub(crate) fn translate(
 
     scratch.labels.clear();
     scratch.jumps.clear();
-    scratch.labels.push(Label::of_function(
-        function_type.results().len() as u32,
-    ));
+    scratch
+        .labels
+        .push(Label::of_function(function_type.results().len() as u32));
     let mut translator = Body {
         program,
         labels: &mut scratch.labels,

@@ -157,7 +157,8 @@ impl Input {
 
     #[cfg(not(feature = "wasm"))]
     fn translate(name: String, _: &Path, _: &[u8]) -> Result<Input, Failure> {
-        let message = format!("`{name}` is a WebAssembly module, and this build does not translate them");
+        let message =
+            format!("`{name}` is a WebAssembly module, and this build does not translate them");
         Err(Problem::new("not-an-image", message)
             .hint("translate it with `cvm-wasm`, and run the result")
             .into())

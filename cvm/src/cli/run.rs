@@ -58,7 +58,10 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let mut host = Host::new();
     let sys = sys(arguments, path, program_args, &output)?;
     host.add(sys.wasi().map_err(|error| {
-        Problem::new("missing-file", format!("cannot open the granted directories: {error}"))
+        Problem::new(
+            "missing-file",
+            format!("cannot open the granted directories: {error}"),
+        )
     })?);
     host.add(sys);
     host.add(output.clone());

@@ -46,7 +46,11 @@ fn try_translate(bytes: &[u8]) -> Result<(), TranslateError> {
     let start = Instant::now();
     let image = translate(bytes, &Options::default())?;
     let verified = verify(image);
-    assert!(verified.is_ok(), "{}", verified.err().map_or(String::new(), |e| e.to_string()));
+    assert!(
+        verified.is_ok(),
+        "{}",
+        verified.err().map_or(String::new(), |e| e.to_string())
+    );
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     Ok(())
 }
@@ -207,7 +211,18 @@ fn every_prefix_and_every_changed_byte() {
     }
     let mut damaged = whole.clone();
     for at in 0..whole.len() {
-        for value in [0, 1, 0x0b, 0x40, 0x7f, 0x80, 0xfc, 0xff, whole[at] ^ 1, whole[at] ^ 0x80] {
+        for value in [
+            0,
+            1,
+            0x0b,
+            0x40,
+            0x7f,
+            0x80,
+            0xfc,
+            0xff,
+            whole[at] ^ 1,
+            whole[at] ^ 0x80,
+        ] {
             damaged[at] = value;
             let _ = try_translate(&damaged);
         }

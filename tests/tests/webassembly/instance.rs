@@ -14,7 +14,7 @@ use cvm_wasm::{Options, Provided, TranslateError, translate};
 const SPECTEST: &str = "spectest";
 
 /// Why a module cannot be instantiated.
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The translator refuses it.
     Translation(TranslateError),
     /// It imports what only another module of the script can provide.
@@ -27,14 +27,14 @@ pub enum Refusal {
 
 /// How an action on an instance ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Returned(Vec<u64>),
     /// WebAssembly's name of the trap.
     Trap(String),
     Defect(String),
 }
 
-pub struct Instance {
+pub(crate) struct Instance {
     machine: Machine,
 }
 
@@ -48,10 +48,7 @@ fn options() -> Options {
     provide("global_i32", Provided::Global(666));
     provide("global_i64", Provided::Global(666));
     let single = f64::from(666.6_f32) as f32;
-    provide(
-        "global_f32",
-        Provided::Global(u64::from(single.to_bits())),
-    );
+    provide("global_f32", Provided::Global(u64::from(single.to_bits())));
     provide("global_f64", Provided::Global(666.6_f64.to_bits()));
     provide(
         "memory",
@@ -83,16 +80,20 @@ fn host() -> Host {
 }
 
 /// Whether the translator lets a module pass.
-pub fn check(bytes: &[u8]) -> Result<(), TranslateError> {
+pub(crate) fn check(bytes: &[u8]) -> Result<(), TranslateError> {
     translate(bytes, &options()).map(|_| ())
 }
 
 impl Instance {
-    pub fn new(bytes: &[u8], engine: Engine) -> Result<Instance, Refusal> {
+    pub(crate) fn new(bytes: &[u8], engine: Engine) -> Result<Instance, Refusal> {
         let image = translate(bytes, &options()).map_err(|error| match error {
             TranslateError::Import { .. } => Refusal::Linking,
             error => Refusal::Translation(error),
         })?;
+        // Only what other modules provide makes an image that can be linked.
+        if !image.relocations.is_empty() {
+            return Err(Refusal::Linking);
+        }
         let module = verify(image).map_err(|error| Refusal::Defect(error.to_string()))?;
         let limits = Limits {
             timeout: Some(Duration::from_secs(60)),
@@ -119,20 +120,23 @@ impl Instance {
     }
 
     /// Calls an exported function.
-    pub fn call(&mut self, name: &str, args: &[u64]) -> Outcome {
+    pub(crate) fn call(&mut self, name: &str, args: &[u64]) -> Outcome {
         outcome(self.machine.call(&cvm_wasm::export_name(name), args))
     }
 
     /// All bytes of linear memory.
-    pub fn memory(&mut self) -> Vec<u8> {
+    pub(crate) fn memory(&mut self) -> Vec<u8> {
         let memory = self.machine.memory();
         let length = memory.segment_size(Tag::Heap);
         let start = Pointer::new(Tag::Heap, 0).0;
-        memory.read(start, length).map(<[u8]>::to_vec).unwrap_or_default()
+        memory
+            .read(start, length)
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default()
     }
 
     /// The value of an exported global.
-    pub fn global(&mut self, name: &str) -> Option<u64> {
+    pub(crate) fn global(&mut self, name: &str) -> Option<u64> {
         let name = cvm_wasm::export_name(name);
         let image = self.machine.module().image();
         let mut exports = image.exports.iter();

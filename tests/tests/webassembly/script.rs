@@ -14,16 +14,16 @@ use crate::instance::{Instance, Outcome, Refusal, check};
 
 /// What came of the assertions of a script, or of several.
 #[derive(Debug, Default)]
-pub struct Tally {
-    pub passed: u64,
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
     /// One line for each.
-    pub failed: Vec<String>,
+    pub(crate) failed: Vec<String>,
     /// Number of assertions by reason.
-    pub skipped: BTreeMap<&'static str, u64>,
+    pub(crate) skipped: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
-    pub fn add(&mut self, other: Tally) {
+    pub(crate) fn add(&mut self, other: Tally) {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         for (reason, count) in other.skipped {
@@ -33,11 +33,11 @@ impl Tally {
 }
 
 /// Assertions that are about modules that share functions, memories, tables or globals.
-pub const LINKING: &str = "linking";
+pub(crate) const LINKING: &str = "linking";
 /// Assertions that only the parser of the text format can fail.
-pub const TEXT: &str = "text";
+pub(crate) const TEXT: &str = "text";
 /// Assertions about modules that use a feature which is refused.
-pub const FEATURE: &str = "feature";
+pub(crate) const FEATURE: &str = "feature";
 
 /// What became of an assertion.
 enum Verdict {
@@ -58,17 +58,20 @@ struct Script<'s> {
     engine: Engine,
     slots: Vec<Slot>,
     named: HashMap<String, usize>,
+    /// Modules that later ones may import from.
+    registered: Vec<usize>,
     tally: Tally,
 }
 
 /// Runs a script.
-pub fn run(name: &str, text: &str, engine: Engine) -> Tally {
+pub(crate) fn run(name: &str, text: &str, engine: Engine) -> Tally {
     let mut script = Script {
         name,
         text,
         engine,
         slots: Vec::new(),
         named: HashMap::new(),
+        registered: Vec::new(),
         tally: Tally::default(),
     };
     let mut lexer = Lexer::new(text);
@@ -99,7 +102,10 @@ impl Script<'_> {
                 self.module(module, line + 1);
                 return;
             }
-            WastDirective::Register { .. } => return,
+            WastDirective::Register { module, .. } => {
+                self.registered.extend(self.number(module));
+                return;
+            }
             WastDirective::Invoke(invoke) => match self.invoke(invoke) {
                 Ok(Outcome::Returned(_)) => Verdict::Passed,
                 Ok(other) => Verdict::Failed(format!("{other:?}")),
@@ -134,7 +140,10 @@ impl Script<'_> {
             }
             Ok(bytes) => match Instance::new(&bytes, self.engine) {
                 Ok(instance) => Slot::Ready(Box::new(instance)),
-                Err(Refusal::Linking) => Slot::Skipped(LINKING),
+                Err(Refusal::Linking) => {
+                    self.leave_registered();
+                    Slot::Skipped(LINKING)
+                }
                 Err(Refusal::Translation(TranslateError::Unsupported { .. })) => {
                     Slot::Skipped(FEATURE)
                 }
@@ -147,7 +156,8 @@ impl Script<'_> {
         };
         self.slots.push(slot);
         if let Some(name) = module.name() {
-            self.named.insert(name.name().to_string(), self.slots.len() - 1);
+            self.named
+                .insert(name.name().to_string(), self.slots.len() - 1);
         }
     }
 
@@ -157,12 +167,27 @@ impl Script<'_> {
         Slot::Skipped("after a failure")
     }
 
-    fn instance(&mut self, id: Option<wast::token::Id<'_>>) -> Result<&mut Instance, Verdict> {
-        let number = match id {
+    /// Number of the module with this name, or of the last one.
+    fn number(&self, id: Option<wast::token::Id<'_>>) -> Option<usize> {
+        match id {
             Some(id) => self.named.get(id.name()).copied(),
             None => self.slots.len().checked_sub(1),
-        };
-        match number.and_then(|number| self.slots.get_mut(number)) {
+        }
+    }
+
+    /// A module was left out that would have shared what registered modules export: what they hold is not what the
+    /// script expects from here on.
+    fn leave_registered(&mut self) {
+        for number in &self.registered {
+            self.slots[*number] = Slot::Skipped(LINKING);
+        }
+    }
+
+    fn instance(&mut self, id: Option<wast::token::Id<'_>>) -> Result<&mut Instance, Verdict> {
+        match self
+            .number(id)
+            .and_then(|number| self.slots.get_mut(number))
+        {
             Some(Slot::Ready(instance)) => Ok(instance),
             Some(Slot::Skipped(reason)) => Err(Verdict::Skipped(reason)),
             None => Err(Verdict::Failed("there is no such module".into())),
@@ -195,7 +220,10 @@ impl Script<'_> {
                 match Instance::new(&bytes, self.engine) {
                     Ok(_) => Ok(Outcome::Returned(Vec::new())),
                     Err(Refusal::Trap(message)) => Ok(Outcome::Trap(message)),
-                    Err(Refusal::Linking) => Err(Verdict::Skipped(LINKING)),
+                    Err(Refusal::Linking) => {
+                        self.leave_registered();
+                        Err(Verdict::Skipped(LINKING))
+                    }
                     Err(Refusal::Translation(TranslateError::Unsupported { .. })) => {
                         Err(Verdict::Skipped(FEATURE))
                     }
@@ -213,10 +241,13 @@ impl Script<'_> {
             Err(verdict) => return verdict,
         };
         let is_right = results.len() == wanted.len()
-            && results.iter().zip(wanted).all(|(cell, wanted)| match wanted {
-                WastRet::Core(wanted) => matches(*cell, wanted),
-                _ => false,
-            });
+            && results
+                .iter()
+                .zip(wanted)
+                .all(|(cell, wanted)| match wanted {
+                    WastRet::Core(wanted) => matches(*cell, wanted),
+                    _ => false,
+                });
         match is_right {
             true => Verdict::Passed,
             false => Verdict::Failed(format!("got {results:x?}, expected {wanted:x?}")),
@@ -273,7 +304,9 @@ fn matches(cell: u64, wanted: &WastRetCore<'_>) -> bool {
         WastRetCore::I64(value) => cell == *value as u64,
         WastRetCore::F32(NanPattern::Value(value)) => cell == u64::from(value.bits),
         WastRetCore::F32(NanPattern::CanonicalNan) => cell & !(1 << 31) == quiet_32,
-        WastRetCore::F32(NanPattern::ArithmeticNan) => cell >> 32 == 0 && cell & quiet_32 == quiet_32,
+        WastRetCore::F32(NanPattern::ArithmeticNan) => {
+            cell >> 32 == 0 && cell & quiet_32 == quiet_32
+        }
         WastRetCore::F64(NanPattern::Value(value)) => cell == value.bits,
         WastRetCore::F64(NanPattern::CanonicalNan) => cell & !(1 << 63) == quiet_64,
         WastRetCore::F64(NanPattern::ArithmeticNan) => cell & quiet_64 == quiet_64,

@@ -29,7 +29,9 @@ const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 6;
 
 fn machine(name: &str, options: SysOptions, engine: Engine) -> Machine {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("webassembly").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("webassembly")
+        .join(name);
     let text = fs::read_to_string(path).expect("the module is there");
     let buffer = wast::parser::ParseBuffer::new(&text).expect("it is text");
     let mut parsed = wast::parser::parse::<wast::Wat<'_>>(&buffer).expect("it is a module");
@@ -127,7 +129,11 @@ fn nothing_that_was_not_granted_is_reached() {
         assert_eq!(call(none, "granted", &[3]), BAD_FILE);
 
         let grant = DirGrant::new(&inside);
-        let writes = &mut machine("files.wat", SysOptions::default().dir(grant.clone()), engine);
+        let writes = &mut machine(
+            "files.wat",
+            SysOptions::default().dir(grant.clone()),
+            engine,
+        );
         for path in [UP, SUB_UP, [110, 5]] {
             assert_eq!(open(writes, path, 0, READ), NOT_PERMITTED);
             assert_eq!(open(writes, path, CREATE, WRITE), NOT_PERMITTED);
@@ -142,8 +148,14 @@ fn nothing_that_was_not_granted_is_reached() {
         assert_eq!(call(reads, "mkdir", &[]), READ_ONLY);
         assert_eq!(call(reads, "rename", &[]), READ_ONLY);
         assert_eq!(call(reads, "unlink", &A_TXT), READ_ONLY);
-        assert_eq!(fs::read(inside.join("a.txt")).expect("it is there"), b"text");
-        assert_eq!(fs::read(folder.path().join("up")).expect("it is there"), b"secret");
+        assert_eq!(
+            fs::read(inside.join("a.txt")).expect("it is there"),
+            b"text"
+        );
+        assert_eq!(
+            fs::read(folder.path().join("up")).expect("it is there"),
+            b"secret"
+        );
     }
 }
 
@@ -154,6 +166,9 @@ fn an_address_outside_memory_is_a_fault() {
         let Ok(Exit::Fault(fault)) = machine.call("outside", &[]) else {
             panic!("no fault");
         };
-        assert_eq!(fault.trap().map(|t| t.message()), Some("out of bounds memory access"));
+        assert_eq!(
+            fault.trap().map(|t| t.message()),
+            Some("out of bounds memory access")
+        );
     }
 }

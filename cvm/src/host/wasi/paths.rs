@@ -172,9 +172,7 @@ pub(super) fn path_rename(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -
     let [from_dir, from, from_length, to_dir, to, to_length] = arguments(cells)?;
     let from = guest::path(memory, word(from), word(from_length))?;
     let to = guest::path(memory, word(to), word(to_length))?;
-    let (source, target) = wasi
-        .descriptors
-        .directories(word(from_dir), word(to_dir))?;
+    let (source, target) = wasi.descriptors.directories(word(from_dir), word(to_dir))?;
     let (source, target) = (source.writable()?, target.writable()?);
     Ok(source.rename(from, target, to)?)
 }
@@ -186,9 +184,7 @@ pub(super) fn path_link(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> 
     if word(flags) & FOLLOW != 0 {
         return Err(Errno::Invalid.into());
     }
-    let (source, target) = wasi
-        .descriptors
-        .directories(word(from_dir), word(to_dir))?;
+    let (source, target) = wasi.descriptors.directories(word(from_dir), word(to_dir))?;
     // A second name could be in a directory that may be written.
     let (source, target) = (source.writable()?, target.writable()?);
     Ok(source.hard_link(from, target, to)?)

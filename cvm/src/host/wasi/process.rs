@@ -162,7 +162,12 @@ pub(super) fn poll_oneoff(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -
     for number in 0..count {
         let subscription: [u8; SUBSCRIPTION as usize] =
             guest::structure(memory, subscriptions + number * SUBSCRIPTION)?;
-        let long = |at: usize| subscription[at..at + 8].iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
+        let long = |at: usize| {
+            subscription[at..at + 8]
+                .iter()
+                .rev()
+                .fold(0, |n, b| n << 8 | u64::from(*b))
+        };
         match subscription[8] {
             0 => {
                 let timeout = long(24);

@@ -168,6 +168,10 @@ pub(super) fn fd_seek(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Re
 
 pub(super) fn fd_tell(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Result<(), Stop> {
     let [descriptor, result] = arguments(cells)?;
-    let place = wasi.descriptors.file(word(descriptor))?.file.stream_position()?;
+    let place = wasi
+        .descriptors
+        .file(word(descriptor))?
+        .file
+        .stream_position()?;
     guest::store_long(memory, word(result), place)
 }
