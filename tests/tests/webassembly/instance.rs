@@ -90,8 +90,9 @@ impl Instance {
             TranslateError::Import { .. } => Refusal::Linking,
             error => Refusal::Translation(error),
         })?;
-        // Only what other modules provide makes an image that can be linked.
-        if !image.relocations.is_empty() {
+        // Only what other modules provide makes an image that can be linked, which has a symbol for all variables.
+        let mut symbols = image.symbols.iter();
+        if symbols.any(|symbol| image.string(symbol.name) == Some("(variables)")) {
             return Err(Refusal::Linking);
         }
         let module = verify(image).map_err(|error| Refusal::Defect(error.to_string()))?;

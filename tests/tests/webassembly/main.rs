@@ -11,7 +11,7 @@
 
 mod hostile;
 mod instance;
-//mod random;
+mod random;
 mod script;
 mod wasi;
 

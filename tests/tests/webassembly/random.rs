@@ -260,7 +260,9 @@ fn compare(bytes: &[u8], record: &Record, engine: Engine) -> Result<(), String> 
 
 fn number(name: &str, otherwise: u64) -> u64 {
     let value = std::env::var(name).ok();
-    value.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    value
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
 }
 
 #[test]
@@ -293,6 +295,12 @@ fn random_modules_agree_with_another_runtime() {
         }
     }
     println!("{modules} modules, {calls} calls, {traps} traps");
-    assert!(modules * 10 > count * 8, "the generator makes too few modules: {modules}");
-    assert!(calls as u64 > modules, "the modules have too few functions: {calls}");
+    assert!(
+        modules * 10 > count * 8,
+        "the generator makes too few modules: {modules}"
+    );
+    assert!(
+        calls as u64 > modules,
+        "the modules have too few functions: {calls}"
+    );
 }
