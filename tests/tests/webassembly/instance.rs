@@ -6,7 +6,7 @@ use std::time::Duration;
 use cvm::host::Host;
 use cvm::machine::{Engine, Exit, Limits, Machine, MachineError, Tiering};
 use cvm::verify::verify;
-use cvm_spec::image::ExportKind;
+use cvm_spec::image::{ExportKind, Image, link};
 use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
 use cvm_wasm::{Options, Provided, TranslateError, translate};
 
@@ -79,21 +79,53 @@ fn host() -> Host {
     host
 }
 
+/// A module that others can import from, if it holds no state: every module that imports from it is linked with a copy.
+pub(crate) fn shared(bytes: &[u8]) -> Option<Image> {
+    let options = Options {
+        shared: true,
+        ..options()
+    };
+    let image = translate(bytes, &options).ok()?;
+    let has_state = image.bss_size > 0 || image.owns_heap || !image.initialisers.is_empty();
+    (!has_state).then_some(image)
+}
+
+/// The image with what it imports from these modules.
+fn linked(image: &Image, modules: &[(String, Image)]) -> Option<Image> {
+    let others = modules.iter().map(|(name, image)| link::Input {
+        name,
+        origin: "",
+        image,
+    });
+    let first = link::Input {
+        name: "",
+        origin: "",
+        image,
+    };
+    let inputs: Vec<link::Input<'_>> = std::iter::once(first).chain(others).collect();
+    link::link(&inputs, link::Options::default()).ok()
+}
+
 /// Whether the translator lets a module pass.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), TranslateError> {
     translate(bytes, &options()).map(|_| ())
 }
 
 impl Instance {
-    pub(crate) fn new(bytes: &[u8], engine: Engine) -> Result<Instance, Refusal> {
-        let image = translate(bytes, &options()).map_err(|error| match error {
+    /// Instantiates a module that may import from others.
+    pub(crate) fn new(
+        bytes: &[u8],
+        engine: Engine,
+        modules: &[(String, Image)],
+    ) -> Result<Instance, Refusal> {
+        let mut image = translate(bytes, &options()).map_err(|error| match error {
             TranslateError::Import { .. } => Refusal::Linking,
             error => Refusal::Translation(error),
         })?;
         // Only what other modules provide makes an image that can be linked, which has a symbol for all variables.
         let mut symbols = image.symbols.iter();
         if symbols.any(|symbol| image.string(symbol.name) == Some("(variables)")) {
-            return Err(Refusal::Linking);
+            image = linked(&image, modules).ok_or(Refusal::Linking)?;
         }
         let module = verify(image).map_err(|error| Refusal::Defect(error.to_string()))?;
         let limits = Limits {

@@ -208,7 +208,7 @@ fn record(bytes: &[u8], random: &mut Random) -> Result<Record, String> {
 }
 
 fn compare(bytes: &[u8], record: &Record, engine: Engine) -> Result<(), String> {
-    let mut instance = match (Instance::new(bytes, engine), &record.start) {
+    let mut instance = match (Instance::new(bytes, engine, &[]), &record.start) {
         (Ok(instance), Some(Ok(_))) => instance,
         (Err(Refusal::Trap(_)), None) => return Ok(()),
         (Err(Refusal::Trap(found)), Some(Err(wanted))) if plain(found.clone()) == *wanted => {

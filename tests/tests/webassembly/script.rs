@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use cvm::machine::Engine;
+use cvm_spec::image::Image;
 use cvm_wasm::TranslateError;
 use wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
-use crate::instance::{Instance, Outcome, Refusal, check};
+use crate::instance::{Instance, Outcome, Refusal, check, shared};
 
 /// What came of the assertions of a script, or of several.
 #[derive(Debug, Default)]
@@ -58,8 +59,12 @@ struct Script<'s> {
     engine: Engine,
     slots: Vec<Slot>,
     named: HashMap<String, usize>,
+    /// The bytes of each module.
+    bytes: Vec<Vec<u8>>,
     /// Modules that later ones may import from.
     registered: Vec<usize>,
+    /// Those of them that hold no state, by name.
+    modules: Vec<(String, Image)>,
     tally: Tally,
 }
 
@@ -71,7 +76,9 @@ pub(crate) fn run(name: &str, text: &str, engine: Engine) -> Tally {
         engine,
         slots: Vec::new(),
         named: HashMap::new(),
+        bytes: Vec::new(),
         registered: Vec::new(),
+        modules: Vec::new(),
         tally: Tally::default(),
     };
     let mut lexer = Lexer::new(text);
@@ -102,8 +109,15 @@ impl Script<'_> {
                 self.module(module, line + 1);
                 return;
             }
-            WastDirective::Register { module, .. } => {
-                self.registered.extend(self.number(module));
+            WastDirective::Register { module, name, .. } => {
+                let Some(number) = self.number(module) else {
+                    return;
+                };
+                self.registered.push(number);
+                self.modules.retain(|(known, _)| known != name);
+                if let Some(image) = shared(&self.bytes[number]) {
+                    self.modules.push((name.to_string(), image));
+                }
                 return;
             }
             WastDirective::Invoke(invoke) => match self.invoke(invoke) {
@@ -132,13 +146,18 @@ impl Script<'_> {
     }
 
     fn module(&mut self, mut module: QuoteWat<'_>, line: usize) {
-        let slot = match module.encode() {
+        let encoded = module.encode();
+        self.bytes.push(match &encoded {
+            Ok(bytes) => bytes.clone(),
+            Err(_) => Vec::new(),
+        });
+        let slot = match encoded {
             Err(error) => {
                 let failure = format!("{}:{line}: {error}", self.name);
                 self.tally.failed.push(failure);
-                return;
+                Slot::Skipped("after a failure")
             }
-            Ok(bytes) => match Instance::new(&bytes, self.engine) {
+            Ok(bytes) => match Instance::new(&bytes, self.engine, &self.modules) {
                 Ok(instance) => Slot::Ready(Box::new(instance)),
                 Err(Refusal::Linking) => {
                     self.leave_registered();
@@ -217,7 +236,7 @@ impl Script<'_> {
                 let bytes = module
                     .encode()
                     .map_err(|error| Verdict::Failed(error.to_string()))?;
-                match Instance::new(&bytes, self.engine) {
+                match Instance::new(&bytes, self.engine, &self.modules) {
                     Ok(_) => Ok(Outcome::Returned(Vec::new())),
                     Err(Refusal::Trap(message)) => Ok(Outcome::Trap(message)),
                     Err(Refusal::Linking) => {
