@@ -135,7 +135,7 @@ fn rows(module: &Module<'_>, sources: &mut Sources) -> gimli::Result<Vec<Row>> {
     // What was read before something damaged counts.
     while let Ok(Some(header)) = units.next() {
         if let Ok(unit) = dwarf.unit(header) {
-            let _ = unit_rows(&dwarf, &unit, sources, &mut rows);
+            let _ = unit_rows(module, &dwarf, &unit, sources, &mut rows);
         }
     }
     Ok(rows)
@@ -143,6 +143,7 @@ fn rows(module: &Module<'_>, sources: &mut Sources) -> gimli::Result<Vec<Row>> {
 
 /// Adds the rows of one unit.
 fn unit_rows<'a>(
+    module: &Module<'_>,
     dwarf: &gimli::Dwarf<Slice<'a>>,
     unit: &Unit<Slice<'a>>,
     sources: &mut Sources,
@@ -153,18 +154,15 @@ fn unit_rows<'a>(
     };
     let mut files: HashMap<u64, Option<u16>> = HashMap::new();
     let mut program = program.rows();
-    // A function that the linker left out has its sequence at address 0, where the code section has its count.
-    let (mut begins, mut is_left_out) = (true, false);
+    let mut sequence: Vec<Row> = Vec::new();
     while let Some((header, row)) = program.next_row()? {
         let address = row.address();
-        if std::mem::replace(&mut begins, row.end_sequence()) {
-            is_left_out = address == 0;
-        }
-        if is_left_out {
-            continue;
-        }
         if row.end_sequence() {
-            rows.push(Row::none(address));
+            sequence.push(Row::none(address));
+            if ends_with_function(module, address) {
+                rows.append(&mut sequence);
+            }
+            sequence.clear();
             continue;
         }
         let file = row.file_index();
@@ -176,7 +174,7 @@ fn unit_rows<'a>(
             gimli::ColumnType::LeftEdge => 1,
             gimli::ColumnType::Column(column) => column.get(),
         };
-        rows.push(match (source, u32::try_from(line)) {
+        sequence.push(match (source, u32::try_from(line)) {
             (Some(source), Ok(line)) => Row {
                 address,
                 source,
@@ -187,6 +185,16 @@ fn unit_rows<'a>(
         });
     }
     Ok(())
+}
+
+/// Whether a function ends at an address, as a sequence of rows does. Those of functions that the linker left out are at
+/// addresses that mean nothing.
+fn ends_with_function(module: &Module<'_>, address: u64) -> bool {
+    let end = module.code_start.saturating_add(address);
+    let bodies = &module.bodies;
+    bodies
+        .binary_search_by_key(&end, |body| body.range().end)
+        .is_ok()
 }
 
 /// A file's path, with its directory, and that of the compilation where both are relative.
