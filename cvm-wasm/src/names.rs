@@ -44,16 +44,16 @@ fn read<'a>(module: &Module<'a>) -> Names<'a> {
             Ok(Name::Function(map)) => {
                 names
                     .functions
-                    .extend(map.into_iter().map_while(|naming| sound(naming)));
+                    .extend(map.into_iter().map_while(&sound));
             }
             Ok(Name::Global(map)) => {
                 names
                     .globals
-                    .extend(map.into_iter().map_while(|naming| sound(naming)));
+                    .extend(map.into_iter().map_while(&sound));
             }
             Ok(Name::Local(map)) => {
                 for function in map.into_iter().map_while(Result::ok) {
-                    let locals = function.names.into_iter().map_while(|naming| sound(naming));
+                    let locals = function.names.map_while(&sound);
                     names.locals.insert(function.index, locals.collect());
                 }
             }
