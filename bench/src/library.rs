@@ -10,7 +10,7 @@ use crate::measure::{Output, Sample, Series, execute, interleaved};
 use crate::report::{Row, Table, print_columns};
 use crate::tools::{Tools, find, machine};
 
-/// The programs `bench/library/NAME.cvma` and `NAME.lua`.
+/// The programs `bench/library/NAME.cvma` and `NAME.lua`, and `NAME.c` where that shows what the memory allows.
 const WORKLOADS: [&str; 5] = ["map", "sort", "heap", "io", "json"];
 
 /// Bytes of the JSON document.
@@ -119,7 +119,7 @@ fn prepare(
             "--engine",
             engine,
             "--dir",
-            &text(directory),
+            &format!("{}:in", text(directory)),
             &text(&image),
         ];
         words.map(str::to_string).to_vec()
@@ -138,6 +138,17 @@ fn prepare(
             command: cvm("auto"),
         },
     ];
+    let native = source.with_extension("c");
+    if native.exists() && find("gcc", "--version").is_some() {
+        let program = text(&directory.join(workload));
+        let mut compile = Command::new("gcc");
+        compile.args(["-O2", "-o", &program]).arg(&native);
+        execute(&mut compile, Output::Dropped)?;
+        contestants.push(Contestant {
+            name: "C",
+            command: vec![program],
+        });
+    }
     if let Some(lua) = lua {
         let script = text(&source.with_extension("lua"));
         contestants.push(Contestant {

@@ -13,7 +13,7 @@ use crate::tools::Tools;
 use contestants::{Entry, Peers};
 
 /// The programs, and what they compute.
-pub(crate) const WORKLOADS: [(&str, &str); 12] = [
+pub(crate) const WORKLOADS: [(&str, &str); 13] = [
     ("fib", "9227465"),
     ("sieve", "3485130"),
     ("matmul", "76910"),
@@ -26,6 +26,7 @@ pub(crate) const WORKLOADS: [(&str, &str); 12] = [
     ("trees", "14985902"),
     ("list", "1371059730000"),
     ("bytecode", "1999998"),
+    ("subleq", "2262"),
 ];
 
 /// What the user chose.

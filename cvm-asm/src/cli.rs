@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use cvm_asm::modules::Definition;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -88,10 +89,10 @@ pub(crate) struct Arguments {
           action = ArgAction::Append, help_heading = "Source")]
     pub(crate) library: Vec<PathBuf>,
 
-    /// Define a constant; 1 without a value
-    #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]", value_parser = definition,
+    /// Define a constant, or one of a module that is found as source; 1 without a value
+    #[arg(short = 'D', long = "define", value_name = "[MODULE:]NAME[=VALUE]", value_parser = definition,
           action = ArgAction::Append, help_heading = "Source")]
-    pub(crate) define: Vec<(String, String)>,
+    pub(crate) define: Vec<Define>,
 
     /// Make a warning an error, or all of them with "warnings"
     #[arg(long, value_name = "NAME", action = ArgAction::Append, help_heading = "Diagnostics")]
@@ -164,7 +165,40 @@ pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
     Ok(roff)
 }
 
-fn definition(text: &str) -> Result<(String, String), String> {
+/// A definition of `-D`.
+#[derive(Clone, Debug)]
+pub(crate) enum Define {
+    /// In the sources, with a value.
+    Own(String, String),
+    /// In a module that is found as source.
+    Module(Definition),
+}
+
+impl Arguments {
+    /// The definitions for the sources.
+    pub(crate) fn own_definitions(&self) -> Vec<(String, String)> {
+        let own = self.define.iter().filter_map(|define| match define {
+            Define::Own(name, value) => Some((name.clone(), value.clone())),
+            Define::Module(_) => None,
+        });
+        own.collect()
+    }
+
+    /// The definitions for modules.
+    pub(crate) fn module_definitions(&self) -> Vec<Definition> {
+        let modules = self.define.iter().filter_map(|define| match define {
+            Define::Own(..) => None,
+            Define::Module(definition) => Some(definition.clone()),
+        });
+        modules.collect()
+    }
+}
+
+fn definition(text: &str) -> Result<Define, String> {
+    let place = text.split('=').next().unwrap_or_default();
+    if place.contains(':') {
+        return text.parse().map(Define::Module);
+    }
     let (name, value) = text.split_once('=').unwrap_or((text, "1"));
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let inner = |c: char| letter(c) || c.is_ascii_digit() || matches!(c, '.' | '$');
@@ -179,5 +213,5 @@ fn definition(text: &str) -> Result<(String, String), String> {
             "{name} has no value: write -D {name} or -D {name}=VALUE"
         ));
     }
-    Ok((name.to_owned(), value.to_owned()))
+    Ok(Define::Own(name.to_owned(), value.to_owned()))
 }

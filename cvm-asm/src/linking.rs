@@ -63,6 +63,7 @@ fn search_path(arguments: &Arguments) -> SearchPath {
         directories: arguments.library.clone(),
         debug: arguments.debug,
         has_standard: true,
+        definitions: arguments.module_definitions(),
     };
     let listed = std::env::var_os("CVM_PATH").unwrap_or_default();
     path.list(&listed).beside(&first_file(arguments))

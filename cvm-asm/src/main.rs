@@ -90,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         debug: arguments.debug,
         strip: arguments.strip,
         include_dirs: arguments.include.clone(),
-        defines: arguments.define.clone(),
+        defines: arguments.own_definitions(),
         listing: arguments.listing.is_some(),
         map: arguments.map.is_some(),
     };

@@ -24,6 +24,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use cvm_spec::image::link::{self, Input, LinkCode, LinkError, Version, module_version};
 use cvm_spec::image::reader::{self, ReadError};
@@ -115,6 +116,61 @@ impl Search for Nowhere {
     }
 }
 
+/// A constant that is defined in a module when it is assembled: `-D MODULE:NAME=VALUE`.
+///
+/// ```
+/// use cvm_asm::modules::Definition;
+/// let definition: Definition = "std/heap:DEBUG".parse().unwrap();
+/// assert_eq!((definition.name.as_str(), definition.value.as_str()), ("DEBUG", "1"));
+/// assert!("DEBUG=1".parse::<Definition>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The name by which the module is imported.
+    pub module: String,
+    /// The constant's name.
+    pub name: String,
+    /// Its value, an expression.
+    pub value: String,
+}
+
+impl FromStr for Definition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Definition, String> {
+        let (place, value) = text.split_once('=').unwrap_or((text, "1"));
+        let Some((module, name)) = place.rsplit_once(':') else {
+            return Err(
+                "a definition of a module's constant is MODULE:NAME or MODULE:NAME=VALUE".into(),
+            );
+        };
+        let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let inner = |c: char| letter(c) || c.is_ascii_digit() || matches!(c, '.' | '$');
+        if !name.starts_with(letter) || !name.chars().all(inner) {
+            return Err(format!(
+                "`{}` is not a name: names begin with a letter or _",
+                name.escape_debug()
+            ));
+        }
+        if !is_module_name(module) {
+            return Err(format!(
+                "`{}` is not the name of a module",
+                module.escape_debug()
+            ));
+        }
+        if value.trim().is_empty() {
+            return Err(format!(
+                "{place} has no value: write {place} or {place}=VALUE"
+            ));
+        }
+        Ok(Definition {
+            module: module.to_string(),
+            name: name.to_string(),
+            value: value.to_string(),
+        })
+    }
+}
+
 /// Directories in order, then the standard modules. In each directory, module `a/b` is the image `a/b.cvm`, else the
 /// source `a/b.cvma`.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +181,8 @@ pub struct SearchPath {
     pub has_standard: bool,
     /// Whether modules that are assembled get debug information.
     pub debug: bool,
+    /// Constants of modules that are assembled.
+    pub definitions: Vec<Definition>,
 }
 
 impl SearchPath {
@@ -134,6 +192,7 @@ impl SearchPath {
             directories: Vec::new(),
             has_standard: true,
             debug: true,
+            definitions: Vec::new(),
         }
     }
 
@@ -166,6 +225,21 @@ impl SearchPath {
     }
 }
 
+impl SearchPath {
+    /// How a module is assembled.
+    fn options(&self, module: &str) -> Options {
+        let definitions = self.definitions.iter();
+        Options {
+            debug: self.debug,
+            defines: definitions
+                .filter(|definition| definition.module == module)
+                .map(|definition| (definition.name.clone(), definition.value.clone()))
+                .collect(),
+            ..Options::default()
+        }
+    }
+}
+
 impl Search for SearchPath {
     fn find(&self, name: &str) -> Result<Option<Named>, ModuleError> {
         if !is_module_name(name) {
@@ -175,7 +249,7 @@ impl Search for SearchPath {
             for ending in ["cvm", "cvma"] {
                 let path = directory.join(format!("{name}.{ending}"));
                 if path.metadata().is_ok_and(|data| data.is_file()) {
-                    return from_file(name, &path, self.debug).map(Some);
+                    return from_file(name, &path, &self.options(name)).map(Some);
                 }
             }
         }
@@ -186,7 +260,8 @@ impl Search for SearchPath {
             return Ok(None);
         };
         let file = module.file.to_string();
-        from_source(name, "built in", file, module.text.into(), self.debug).map(Some)
+        let options = self.options(name);
+        from_source(name, "built in", file, module.text.into(), &options).map(Some)
     }
 
     fn places(&self, name: &str) -> Vec<String> {
@@ -246,11 +321,11 @@ pub enum ModuleError {
     },
 }
 
-/// Reads a module: an image, or assembly.
+/// Reads a module: an image, or assembly, which is assembled with these options.
 ///
 /// # Errors
 /// If the file cannot be read or used.
-pub fn from_file(name: &str, path: &Path, debug: bool) -> Result<Named, ModuleError> {
+pub fn from_file(name: &str, path: &Path, options: &Options) -> Result<Named, ModuleError> {
     let shown = path.display().to_string();
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -263,7 +338,7 @@ pub fn from_file(name: &str, path: &Path, debug: bool) -> Result<Named, ModuleEr
     })?;
     let is_source = path.extension().is_some_and(|ending| ending == "cvma");
     if is_source && !bytes.starts_with(&MAGIC[..4]) {
-        return from_source(name, &shown, shown.clone(), bytes, debug);
+        return from_source(name, &shown, shown.clone(), bytes, options);
     }
     match reader::read(&bytes) {
         Ok(read) => Ok(Named::new(name, shown, read.image)),
@@ -279,14 +354,10 @@ fn from_source(
     origin: &str,
     file: String,
     text: Vec<u8>,
-    debug: bool,
+    options: &Options,
 ) -> Result<Named, ModuleError> {
-    let options = Options {
-        debug,
-        ..Options::default()
-    };
     let given = [SourceFile { name: file, text }];
-    let assembled = assemble(&given, &options);
+    let assembled = assemble(&given, options);
     let Some(image) = assembled.image else {
         let map = SourceMap::new(given.iter().chain(&assembled.included));
         let renderer = Renderer::new(false, 0);

@@ -657,6 +657,13 @@ impl Machine {
         &mut self.memory
     }
 
+    /// What its engine that chooses knows.
+    #[cfg(test)]
+    #[cfg(all(feature = "jit", target_arch = "x86_64", unix))]
+    pub(crate) fn tier(&self) -> Option<&Tier> {
+        self.tier.as_ref()
+    }
+
     /// Its host functions.
     pub fn host(&mut self) -> &mut Host {
         &mut self.host

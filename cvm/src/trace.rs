@@ -23,7 +23,7 @@
 //!     Ok(())
 //! });
 //! machine.run()?;
-//! assert_eq!(*lines.lock().unwrap(), ["push 20: []", "push 22: [20]", "i_add: [20, 22]", "ret: [42]"]);
+//! assert_eq!(*lines.lock().unwrap(), ["push_b 20: []", "push_b 22: [20]", "i_add: [20, 22]", "ret: [42]"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -142,9 +142,8 @@ pub fn link(bytes: &[u8]) -> bool {
     let (Ok(first), Ok(second)) = (reader::read(first), reader::read(second)) else {
         return false;
     };
-    let is_module = |import: &&Import| {
-        matches!(import.kind, ImportKind::Module | ImportKind::ModuleData)
-    };
+    let is_module =
+        |import: &&Import| matches!(import.kind, ImportKind::Module | ImportKind::ModuleData);
     let mut imports = first.image.imports.iter();
     let imported = imports.find(is_module);
     let name = imported.and_then(|import| first.image.string(import.module));
@@ -178,7 +177,10 @@ pub fn link(bytes: &[u8]) -> bool {
     let _ = link::link(&[again, inputs[1]], options);
     let sound = |image: Image| cvm::verify::verify(image).is_ok();
     if sound(root) && sound(module) {
-        assert!(sound(image), "two sound images were linked to one that is not");
+        assert!(
+            sound(image),
+            "two sound images were linked to one that is not"
+        );
     }
     true
 }

@@ -8,6 +8,8 @@
 //! assert!(module.text.contains(".export length"));
 //! ```
 
+pub mod reference;
+
 /// A standard module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Module {

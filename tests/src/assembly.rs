@@ -84,6 +84,10 @@ impl Program {
             match flag.as_str() {
                 "-D" => {
                     let definition = value()?;
+                    if definition.contains(':') {
+                        // Of a module: `linking` passes it on.
+                        continue;
+                    }
                     let (name, number) = definition.split_once('=').unwrap_or((definition, "1"));
                     let pair = (name.to_string(), number.to_string());
                     self.options.defines.push(pair);

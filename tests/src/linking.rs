@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use cvm::loader::{LinkOptions, ModuleError, Named, SearchPath, link_program};
+use cvm_asm::Options;
 use cvm_asm::modules::from_file;
 use cvm_spec::image::link::module_name;
 use cvm_spec::image::{Image, ImportKind, reader, writer};
@@ -70,6 +71,24 @@ fn shown(error: &ModuleError) -> String {
     text
 }
 
+/// The standard modules, with the constants that the case defines in them.
+fn search(case: &Case) -> Result<SearchPath, ModuleError> {
+    let mut search = SearchPath::standard();
+    for pair in case.flags.windows(2) {
+        if let [flag, definition] = pair
+            && flag == "-D"
+            && definition.contains(':')
+        {
+            let definition = definition.parse().map_err(|error| ModuleError::Source {
+                file: case.name.clone(),
+                diagnostics: error,
+            })?;
+            search.definitions.push(definition);
+        }
+    }
+    Ok(search)
+}
+
 fn program(case: &Case, image: &Image) -> Result<Named, ModuleError> {
     let stem = case.path.file_stem().unwrap_or_default().to_string_lossy();
     let file = reader::read(&writer::write(image)).map_err(|error| ModuleError::Image {
@@ -87,7 +106,7 @@ fn link_statically(case: &Case, image: &Image) -> Result<Image, ModuleError> {
         .iter()
         .map(|path| module(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let search = SearchPath::standard();
+    let search = search(case)?;
     let program = program(case, image)?;
     Ok(link_program(program, given, &search, LinkOptions::default())?.image)
 }
@@ -110,18 +129,18 @@ fn link_dynamically(case: &Case, image: &Image) -> Result<Image, ModuleError> {
     if !given.is_empty() {
         return link_statically(case, image);
     }
-    let search = SearchPath::standard();
-    let search = SearchPath {
-        directories: vec![folder.path().to_path_buf()],
-        ..search
-    };
+    let search = search(case)?.directory(folder.path());
     let program = program(case, image)?;
     Ok(link_program(program, Vec::new(), &search, LinkOptions::default())?.image)
 }
 
 /// A module from a source beside the case, with the same name and origin in both ways.
 fn module(path: &Path) -> Result<Named, ModuleError> {
+    let options = Options {
+        debug: true,
+        ..Options::default()
+    };
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let assembled = from_file(&stem, path, true)?;
+    let assembled = from_file(&stem, path, &options)?;
     Ok(Named::of_file(path, assembled.image))
 }

@@ -386,6 +386,10 @@ fn every_export_of_a_standard_module_has_a_case() {
             .lines()
             .filter_map(|line| line.strip_prefix(".export "));
         for export in exports.map(str::trim) {
+            let export = match export.split_once(" as ") {
+                Some((_, name)) => name.trim_matches('"'),
+                None => export,
+            };
             let import = format!(".import \"{}\" {export} ", module.name);
             if !texts.iter().any(|text| text.contains(&import)) {
                 missing.push(format!("{}:{export}", module.name));

@@ -88,3 +88,29 @@ fn what_does_not_fit_is_said_with_both_places() {
         .says("at: main.cvma:14:2")
         .says("and: ./geo.cvma:3:2");
 }
+
+#[test]
+fn constants_of_a_module_are_defined_from_outside() {
+    let place = Place::new(&[
+        (
+            "main.cvma",
+            ".entry main\n.import \"level\" level () -> 1\n.func main () -> 1\n call level\n ret\n.end\n",
+        ),
+        (
+            "level.cvma",
+            ".export level\n.func level () -> 1\n push LEVEL\n ret\n.end\n",
+        ),
+    ]);
+    place
+        .run(["--static", "main.cvma"])
+        .expect(1)
+        .says("`LEVEL` is not defined");
+    place
+        .run(["--static", "-D", "level:LEVEL=5", "main.cvma"])
+        .expect(0);
+    assert!(place.image("main.cvm").imports.is_empty());
+    place
+        .run(["-D", "level:5", "main.cvma"])
+        .expect(64)
+        .says("is not a name");
+}

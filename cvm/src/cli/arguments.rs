@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use cvm::host::sys::DirGrant;
+use cvm_asm::modules::Definition;
 
 use super::values;
 
@@ -104,6 +105,18 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// Understands a command line. For `run` only that command's flags are set up, because setting up all of them takes
+    /// longer than a small program runs.
+    pub(super) fn parse(words: Vec<OsString>) -> Result<Arguments, clap::Error> {
+        match parse_run(&words) {
+            Some(run) => Ok(Arguments {
+                command: Command::Run(Box::new(run)),
+            }),
+            // Messages name all commands.
+            None => Arguments::try_parse_from(words),
+        }
+    }
+
     /// How errors are printed.
     pub(super) fn format(&self) -> Format {
         match &self.command {
@@ -112,6 +125,17 @@ impl Arguments {
             _ => Format::Text,
         }
     }
+}
+
+/// The flags of `run`, if that is the command and there is nothing to say about them.
+fn parse_run(words: &[OsString]) -> Option<Run> {
+    let words = words.get(1..)?;
+    if words.first()? != "run" {
+        return None;
+    }
+    let command = Run::augment_args(clap::Command::new("run"));
+    let matches = command.try_get_matches_from(words).ok()?;
+    Run::from_arg_matches(&matches).ok()
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,6 +243,11 @@ pub(super) struct Run {
     #[arg(short = 'L', value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
     pub(super) library: Vec<PathBuf>,
 
+    /// Define a constant in a module that is found as source, 1 without a value: -D std/heap:DEBUG
+    #[arg(short = 'D', long = "define", value_name = "MODULE:NAME[=VALUE]", action = ArgAction::Append,
+          value_parser = str::parse::<Definition>)]
+    pub(super) define: Vec<Definition>,
+
     /// Call this exported function with the arguments as numbers, and print its results as signed integers
     #[arg(long, value_name = "NAME")]
     pub(super) invoke: Option<String>,
@@ -306,4 +335,40 @@ pub(super) struct Ldd {
 pub(super) struct Explain {
     /// The code; all are listed if it is left out
     pub(super) code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Command lines of `run` mean the same, whether all commands are set up or not; what is an error stays one.
+    #[test]
+    fn run_is_understood_alone() {
+        let lines = [
+            "cvm run p.cvm",
+            "cvm run --engine jit --fuel 10 --timeout 2s p.cvm -a --fuel b",
+            "cvm run --dir a:b:ro --dir c -L x -L y --env A=1 --env B --max-heap 1M p.cvma",
+            "cvm run --invoke f p.cvm -1 2",
+            "cvm run --stats --fault-format json --call-stack 64K -- p.cvm",
+            "cvm run -D A=1 -D m:B=2 --trace --profile out.svg p.cvm x",
+            "cvm run",
+            "cvm run --engine fast p.cvm",
+            "cvm run --nothing p.cvm",
+            "cvm run --help",
+            "cvm run -h",
+            "cvm verify p.cvm",
+            "cvm rnu p.cvm",
+            "cvm",
+        ];
+        for line in lines {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let all = Arguments::try_parse_from(&words);
+            let alone = Arguments::parse(words);
+            let show = |result: Result<Arguments, clap::Error>| match result {
+                Ok(arguments) => format!("{arguments:?}"),
+                Err(error) => error.render().to_string(),
+            };
+            assert_eq!(show(alone), show(all), "{line}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use cvm::loader::{self, LinkOptions, Named, SearchPath, link_program};
 use cvm::report::{AllSources, FileSources, MemorySources, Problem, Reporter, Sources};
 use cvm::verify::{Module, ModuleError, load, verify};
 use cvm_asm::diagnostic::Severity;
+use cvm_asm::modules::Definition;
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, SourceFile, assemble, json};
@@ -168,8 +169,7 @@ impl Input {
     pub(super) fn search(&self, directories: &[PathBuf]) -> SearchPath {
         let path = SearchPath {
             directories: directories.to_vec(),
-            has_standard: true,
-            debug: true,
+            ..SearchPath::standard()
         };
         let listed = std::env::var_os("CVM_PATH").unwrap_or_default();
         path.list(&listed).beside(Path::new(&self.name))
@@ -193,7 +193,12 @@ impl Input {
     }
 
     /// Links it with the modules that it imports, if there are any.
-    pub(super) fn link(self, directories: &[PathBuf], console: &Console) -> Result<Input, Failure> {
+    pub(super) fn link(
+        self,
+        directories: &[PathBuf],
+        definitions: &[Definition],
+        console: &Console,
+    ) -> Result<Input, Failure> {
         let image = match &self.contents {
             Contents::Assembled(image) => (**image).clone(),
             // What is wrong with the bytes is said when they are verified.
@@ -207,7 +212,8 @@ impl Input {
         if !image.imports.iter().any(is_module) {
             return Ok(self);
         }
-        let search = self.search(directories);
+        let mut search = self.search(directories);
+        search.definitions = definitions.to_vec();
         let Input { name, sources, .. } = self;
         let program = Named::of_file(Path::new(&name), image);
         let linked = link_program(program, Vec::new(), &search, LinkOptions::default());
@@ -323,7 +329,8 @@ fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
 }
 
 fn read_up_to(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Small files are read at once.
+    let mut bytes = Vec::with_capacity(most.min(16 << 10) as usize);
     from.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

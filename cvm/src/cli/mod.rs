@@ -24,7 +24,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use cvm::report::Problem;
 
 use arguments::{Arguments, Command};
@@ -50,7 +50,7 @@ const USAGE: u8 = 64;
 
 /// Runs the command line; the exit status.
 pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(with_run(words.collect())) {
+    let arguments = match Arguments::parse(with_run(words.collect())) {
         Ok(arguments) => arguments,
         Err(error) => {
             let printed = error.print();
@@ -87,7 +87,7 @@ pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {
 
 /// `cvm [flags] prog.cvm args` is short for `cvm run [flags] prog.cvm args`.
 fn with_run(mut words: Vec<OsString>) -> Vec<OsString> {
-    let Some(first) = words.get(1) else {
+    let Some(first) = words.get(1).filter(|first| *first != "run") else {
         return words;
     };
     let is_program = {

@@ -11,7 +11,7 @@ pub(super) fn verify(arguments: &Verify, console: &Console) -> Result<u8, Failur
         let checked = Input::read(file, console).and_then(|input| {
             let name = input.name.clone();
             let input = match input.is_program() {
-                true => input.link(&arguments.library, console)?,
+                true => input.link(&arguments.library, &[], console)?,
                 false => input,
             };
             Ok((name, input.verify(console)?))

@@ -11,7 +11,8 @@
 //! Descriptor fields are loaded as if they never changed while the function runs, so that Cranelift moves the loads
 //! out of loops. That is so: bases are fixed, the limits of `d:` and `b:` too, and that of `l:` is, whenever this
 //! function runs, what its prologue made it, because callees put csp back. The one exception is the heap, which
-//! grows: so its limit may be too small, and is loaded once more before a fault.
+//! grows: where it may have done so, limits are loaded again ([`super::growth`]), and in any case once more before a
+//! fault.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
@@ -251,7 +252,8 @@ impl Lowering<'_, '_> {
             self.refuse_if(is_outside, noted, shape);
         } else {
             let at = descriptor(tag) + shape.limit();
-            let limit = self.load_fixed(self.table, at);
+            let table = self.limits_of(tag);
+            let limit = self.load_fixed(table, at);
             let is_outside = self
                 .b
                 .ins()
@@ -302,7 +304,8 @@ impl Lowering<'_, '_> {
         let limit = match size {
             Some(size) => self.constant((size + 1).saturating_sub(width).saturating_sub(positive)),
             None => {
-                let limit = self.load_fixed(self.table, descriptor(tag) + shape.limit());
+                let table = self.limits_of(tag);
+                let limit = self.load_fixed(table, descriptor(tag) + shape.limit());
                 match positive {
                     0 => limit,
                     _ => {
@@ -365,7 +368,9 @@ impl Lowering<'_, '_> {
         let start = self.b.ins().band(base, mask);
         let sum = self.b.ins().iadd(start, offset);
         if may_be_stale {
-            let limit = self.load_fixed(descriptor, shape.limit());
+            let table = self.limits();
+            let known = self.b.ins().iadd(table, index);
+            let limit = self.load_fixed(known, shape.limit());
             let is_outside = self
                 .b
                 .ins()

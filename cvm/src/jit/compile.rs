@@ -29,6 +29,7 @@ use crate::verify::frame::Frame;
 use super::absolute;
 use super::context::Callee;
 use super::function::{self, Shared, Source};
+use super::growth::Growth;
 use super::inline::{INLINE_BYTES_MAX, Inlined, Inlinee, Inlinees};
 use super::memory::CodeMemory;
 use super::placement::{self, LINE};
@@ -205,6 +206,7 @@ struct Compiler<'a> {
 pub(super) struct Hints {
     arguments: ArgumentHints,
     uses_heap: bool,
+    growth: Growth,
 }
 
 /// A function, decoded.
@@ -257,6 +259,7 @@ impl<'a> Loaded<'a> {
                 .map(|record| vec![None; usize::from(args(record))])
                 .collect(),
             uses_heap: image.owns_heap,
+            growth: Growth::find(image, &type_numbers(image)),
         };
         for _ in 0..2 {
             for number in 0..image.functions.len() as u32 {
@@ -279,6 +282,7 @@ impl<'a> Compiler<'a> {
                 options,
                 type_numbers: type_numbers(image),
                 uses_heap: hints.uses_heap,
+                growth: hints.growth.clone(),
                 uses_errno: uses_errno(image),
                 plain: RefCell::default(),
             },

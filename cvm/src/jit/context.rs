@@ -128,6 +128,8 @@ pub(super) struct Native {
     pub(super) leaf_floats: [u64; 8],
     /// Not 0 if the system refused a load of memory of C.
     pub(super) refused: u64,
+    /// The descriptor table itself: loaded, so that what is loaded through it is loaded behind that.
+    pub(super) table: *mut Descriptor,
     /// The rest of the context.
     pub(super) state: *mut State,
 }
@@ -169,6 +171,7 @@ pub(super) mod offset {
         LEAF_INTEGERS = leaf_integers;
         LEAF_FLOATS = leaf_floats;
         REFUSED = refused;
+        TABLE = table;
     }
 
     pub(in crate::jit) const DESCRIPTOR_LOG: i64 = size_of::<Descriptor>().trailing_zeros() as i64;

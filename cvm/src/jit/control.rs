@@ -193,6 +193,9 @@ impl Lowering<'_, '_> {
         let function = self.import_function(index);
         let inst = self.b.ins().call(function, &arguments);
         self.push_results(inst);
+        if self.shared.growth.may_call(index) {
+            self.forget_limits();
+        }
     }
 
     fn call_indirect(&mut self, index: u32) {
@@ -203,6 +206,10 @@ impl Lowering<'_, '_> {
         let signature = self.import_signature(signature(function_type));
         let inst = self.b.ins().call_indirect(signature, code, &arguments);
         self.push_results(inst);
+        let number = self.shared.type_numbers[index as usize];
+        if self.shared.growth.may_call_type(number) {
+            self.forget_limits();
+        }
     }
 
     fn tail_call(&mut self, index: u32) {
@@ -390,6 +397,7 @@ impl Lowering<'_, '_> {
     pub(super) fn heap_grow(&mut self) {
         let pages = self.pop_cell();
         let old = self.call_out(CallOut::HeapGrow, [pages; 3]);
+        self.forget_limits();
         self.stack.push(Cell::new(old));
     }
 }

@@ -15,6 +15,7 @@ use cvm_spec::codec::{Instruction, Operand};
 use cvm_spec::foreign::Scalar;
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::Opcode;
+use cvm_spec::pointer::Tag;
 
 use crate::interp::CodeOptions;
 use crate::verify::blocks::{self, Leader};
@@ -23,6 +24,7 @@ use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame;
 
 use super::context::offset;
+use super::growth::Growth;
 use super::inline::{Inlined, Inlinees, Scope};
 use super::plan::{Kind, Local, Plan};
 use super::region::Region;
@@ -48,6 +50,8 @@ pub(super) struct Shared<'a> {
     pub(super) type_numbers: Vec<u32>,
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
+    /// Which calls may let the heap grow.
+    pub(super) growth: Growth,
     /// Whether the program asks for C's `errno`.
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) uses_errno: bool,
@@ -84,6 +88,8 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) function_type: FunctionType,
     /// The descriptor table's address.
     pub(super) table: Value,
+    /// The same for loads of the heap's limit: a new value wherever the heap may have grown.
+    limits: Variable,
     /// The function's stack pointer limit was checked, and its frame in `l:` made: fp and its host address.
     pub(super) local_frame: Option<LocalFrame>,
     pub(super) stack: Stack,
@@ -190,6 +196,8 @@ pub(super) fn build<'l, 'a>(
     let (guest, machine) = (region(0, "program"), region(1, "machine"));
     let flags = fixed(machine);
     let nan = b.ins().load(F64, flags, table, offset::NAN);
+    let limits = b.declare_var(I64);
+    b.def_var(limits, table);
     let single_nan = b.ins().load(F32, flags, table, offset::SINGLE_NAN);
     let mut lowering = Lowering {
         b: Builder {
@@ -205,6 +213,7 @@ pub(super) fn build<'l, 'a>(
         plan,
         function_type,
         table,
+        limits,
         local_frame: None,
         stack: Stack::default(),
         slots: Vec::new(),
@@ -487,6 +496,25 @@ impl Lowering<'_, '_> {
     pub(super) fn load_field(&mut self, offset: i32) -> Value {
         let flags = self.machine();
         self.b.ins().load(I64, flags, self.table, offset)
+    }
+
+    /// The table, for loads of limits of any segment: they hold until the heap may grow.
+    pub(super) fn limits(&mut self) -> Value {
+        self.b.use_var(self.limits)
+    }
+
+    /// The table, for loads of the limit of this segment.
+    pub(super) fn limits_of(&mut self, tag: Tag) -> Value {
+        match tag {
+            Tag::Heap => self.limits(),
+            _ => self.table,
+        }
+    }
+
+    /// The heap may have grown: limits that were loaded before are not used any more.
+    pub(super) fn forget_limits(&mut self) {
+        let table = self.load_field(offset::TABLE);
+        self.b.def_var(self.limits, table);
     }
 
     pub(super) fn load_fixed(&mut self, address: Value, offset: i32) -> Value {

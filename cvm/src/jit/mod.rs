@@ -23,6 +23,7 @@ mod foreign;
 mod foreign;
 mod frame;
 mod function;
+mod growth;
 mod inline;
 mod libcalls;
 mod machine;

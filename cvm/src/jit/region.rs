@@ -206,7 +206,8 @@ impl Lowering<'_, '_> {
         let limit = match size {
             Some(_) => constant,
             None => {
-                let limit = self.load_fixed(self.table, descriptor + offset::READ_LIMIT);
+                let table = self.limits_of(tag);
+                let limit = self.load_fixed(table, descriptor + offset::READ_LIMIT);
                 let above = self.b.ins().iadd_imm_s(limit, 1);
                 let at_least = self.b.ins().umax(above, constant);
                 self.b.ins().isub(at_least, constant)

@@ -71,6 +71,7 @@ pub(super) unsafe fn set_up(
         leaf_integers: [0; 6],
         leaf_floats: [0; 8],
         refused: 0,
+        table,
         state,
     };
     // SAFETY: the engine's words lie behind the table and are large enough.
@@ -308,7 +309,7 @@ impl Run<'_> {
             begin_foreign(self.foreign, table);
             let session = Session::begin(self.profiler, Source::Compiled(table));
             let ended = enter(table, image, self.code, way, cells, self.stack);
-            session.end();
+            drop(session);
             let ended = ended.map_err(|left| match (left, state.pending.take()) {
                 (Left::Pending, Some(Stop::Exit(exit))) => Left::Exit(exit),
                 (Left::Pending, Some(Stop::Panic(panic))) => Left::Panic(panic),

@@ -239,6 +239,37 @@ fn a_sum_of_floats_stays_in_a_float_register() {
 }
 
 #[test]
+fn the_heaps_limit_is_loaded_again_where_it_may_have_grown() {
+    let source = |call: &str| {
+        format!(
+            ".heap 0, 1M\n.func grow ()\n push 1\n heap_grow\n drop\n ret\n.end\n.func stay ()\n nop\n ret_call stay\n.end\n\
+             .func other (n)\n ret\n.end\n.func work (n) -> 1\n declare i\n declare j\n declare sum\n.outer:\n {call}\n \
+             push 0\n i_write l:i\n.inner:\n i_read l:i\n q_read h:0{ADD_TO_SUM} i_read l:i\n push 1\n i_add\n i_write \
+             l:i\n i_read l:i\n i_read l:n\n i_lt\n jnz .inner\n i_read l:j\n push 1\n i_add\n i_write l:j\n i_read \
+             l:j\n i_read l:n\n i_lt\n jnz .outer\n i_read l:sum\n ret\n.end\n.func main () -> 1\n push 10\n call \
+             work\n ret\n.end\n.entry main\n"
+        )
+    };
+    for (call, grows) in [
+        ("push 1\n heap_grow\n drop", true),
+        ("call grow", true),
+        ("push t:grow\n call_i 0, 0", true),
+        ("nop", false),
+        ("call stay", false),
+        ("push 1\n push t:other\n call_i 1, 0", false),
+    ] {
+        let code = Code::of(&source(call), 3);
+        let lines = code.loop_lines();
+        // The limit, between the loops; nothing else.
+        assert_eq!(
+            count(&lines, "readonly"),
+            usize::from(grows),
+            "{call}: {lines:#?}"
+        );
+    }
+}
+
+#[test]
 fn the_compiler_and_the_interpreter_agree_on_a_heap_that_grows_in_the_function() {
     let source = ".heap 64K, 1M\n.func main () -> 1\n declare i\n.next:\n push 1\n heap_grow\n drop\n push h:0\n \
                   heap_size\n push 16\n i_shl\n push 8\n i_sub\n i_read l:i\n q_write\n i_read l:i\n push 1\n i_add\n \
@@ -286,6 +317,28 @@ fn a_loop_that_runs_is_entered_without_a_call() {
     assert_eq!(exit, Exit::Returned(vec![50_000_000 * 49_999_999 / 2]));
     let compiled = machine.compilation().expect("it was compiled");
     assert!(compiled.functions > 0 && compiled.bytes > 0);
+}
+
+#[test]
+fn a_function_whose_loop_was_compiled_is_entered_at_its_start_the_next_time() {
+    let source = LONG_LOOP.replace("50000000", "100");
+    let mut machine = machine(&source, Engine::Auto, Limits::default());
+    machine.set_tiering(Tiering {
+        threshold: 60,
+        waits: true,
+    });
+    let wanted = Exit::Returned(vec![100 * 99 / 2]);
+    assert_eq!(machine.run().expect("it runs"), wanted);
+    let counter = |machine: &Machine| machine.tier().map(|tier| tier.counter(0));
+    assert_eq!(counter(&machine), Some(1), "one call is enough");
+    assert_eq!(machine.compiled_units().len(), 1);
+    assert_eq!(machine.run().expect("it runs"), wanted);
+    assert_eq!(counter(&machine), Some(1));
+    assert_eq!(
+        machine.compiled_units().len(),
+        1,
+        "nothing is compiled again"
+    );
 }
 
 #[test]

@@ -171,3 +171,32 @@ fn every_rule_of_the_linker_is_explained() {
         assert!(shown.stdout.contains("link rule"), "{shown:#?}");
     }
 }
+
+#[test]
+fn constants_of_a_module_are_defined_from_outside() {
+    let bench = Bench::with(
+        "main.cvma",
+        ".entry main\n.import \"lib/level\" level () -> 1\n.func main () -> 1\n call level\n ret\n.end\n",
+    );
+    bench.file(
+        "lib/level.cvma",
+        ".export level\n.ifndef LEVEL\nLEVEL = 1\n.endif\n.func level () -> 1\n push LEVEL\n ret\n.end\n",
+    );
+    bench.cvm("run main.cvma").exits(1).silently();
+    bench
+        .cvm("run -D lib/level:LEVEL=7 main.cvma")
+        .exits(7)
+        .silently();
+    bench
+        .cvm("run -D lib/other:LEVEL=7 main.cvma")
+        .exits(1)
+        .silently();
+    bench
+        .cvm("run -D LEVEL=7 main.cvma")
+        .exits(64)
+        .says("MODULE:NAME");
+    bench
+        .cvm("run -D lib/level:7 main.cvma")
+        .exits(64)
+        .says("is not a name");
+}

@@ -1,0 +1,2 @@
+\ Runs for ever.
+: forever begin 1 drop again ; forever

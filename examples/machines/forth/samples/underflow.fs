@@ -1,0 +1,2 @@
+\ Takes more than there is.
+1 2 + . drop

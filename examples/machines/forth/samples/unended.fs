@@ -1,0 +1,2 @@
+: word 1 if 2
+\ The end of it is missing.
