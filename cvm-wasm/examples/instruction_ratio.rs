@@ -37,7 +37,7 @@ fn of_image(image: &Image) -> Result<u64, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut all_ours, mut all_theirs) = (0, 0);
-    let mut show = |name: &str, ours: u64, theirs: u64| {
+    let show = |name: &str, ours: u64, theirs: u64| {
         println!(
             "{name:<24} {ours:>9} / {theirs:>9} = {:.3}",
             ours as f64 / theirs as f64
