@@ -6,7 +6,9 @@ use std::time::Duration;
 use cvm::host::Host;
 use cvm::machine::{Engine, Exit, Limits, Machine, MachineError, Tiering};
 use cvm::verify::verify;
+use cvm_spec::codec::decode;
 use cvm_spec::image::{ExportKind, Image, link};
+use cvm_spec::isa::Opcode;
 use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
 use cvm_wasm::{Options, Provided, TranslateError, translate};
 
@@ -106,6 +108,18 @@ fn linked(image: &Image, modules: &[(String, Image)]) -> Option<Image> {
     link::link(&inputs, link::Options::default()).ok()
 }
 
+/// Whether the program uses a memory that another module has.
+fn lacks_memory(image: &Image) -> bool {
+    let mut at = 0;
+    let uses_heap = std::iter::from_fn(|| {
+        let (instruction, next) = decode(&image.text, at).ok()?;
+        at = next;
+        Some(instruction)
+    })
+    .any(|instruction| instruction.opcode == Opcode::HeapSize);
+    !image.owns_heap && uses_heap
+}
+
 /// Whether the translator lets a module pass.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), TranslateError> {
     translate(bytes, &options()).map(|_| ())
@@ -126,6 +140,9 @@ impl Instance {
         let mut symbols = image.symbols.iter();
         if symbols.any(|symbol| image.string(symbol.name) == Some("(variables)")) {
             image = linked(&image, modules).ok_or(Refusal::Linking)?;
+            if lacks_memory(&image) {
+                return Err(Refusal::Linking);
+            }
         }
         let module = verify(image).map_err(|error| Refusal::Defect(error.to_string()))?;
         let limits = Limits {

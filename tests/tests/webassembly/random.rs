@@ -2,6 +2,8 @@
 //!
 //! `CVM_WASM_MODULES=n` sets how many, `CVM_WASM_SEED=s` and `CVM_WASM_FIRST=i` repeat a failure.
 
+use std::path::Path;
+
 use arbitrary::Unstructured;
 use cvm::machine::Engine;
 use cvm_tests::random::Random;
@@ -13,13 +15,15 @@ use crate::instance::{Instance, Outcome, Refusal};
 /// Loops and calls of a random module, after which it traps.
 const FUEL: u32 = 400;
 /// Bytes of randomness for a module.
-const BYTES: u64 = 3_000;
+const BYTES: u64 = 12_000;
 
-fn config() -> Config {
+/// Half of the modules have no instruction that traps, so that more of them runs.
+fn config(disallow_traps: bool) -> Config {
     Config {
         canonicalize_nans: true,
         export_everything: true,
-        max_funcs: 8,
+        disallow_traps,
+        max_funcs: 12,
         max_globals: 12,
         max_imports: 0,
         max_instructions: 150,
@@ -30,7 +34,7 @@ fn config() -> Config {
         max_tables: 3,
         table_max_size_required: true,
         max_tags: 0,
-        min_funcs: 1,
+        min_funcs: 5,
         bulk_memory_enabled: true,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
@@ -55,10 +59,11 @@ fn config() -> Config {
 /// The bytes of module `number`, if the generator makes one.
 fn module(seed: u64, number: u64) -> Option<Vec<u8>> {
     let mut random = Random::for_item(seed, number);
-    let bytes: Vec<u8> = (0..random.range(200, BYTES))
+    let bytes: Vec<u8> = (0..random.range(1_000, BYTES))
         .map(|_| random.next() as u8)
         .collect();
-    let mut generated = Generated::new(config(), &mut Unstructured::new(&bytes)).ok()?;
+    let mut generated =
+        Generated::new(config(number % 2 == 0), &mut Unstructured::new(&bytes)).ok()?;
     generated.ensure_termination(FUEL).ok()?;
     Some(generated.to_bytes())
 }
@@ -290,7 +295,10 @@ fn random_modules_agree_with_another_runtime() {
             .count();
         for engine in [Engine::Interpreter, Engine::Jit, Engine::Auto] {
             if let Err(difference) = compare(&bytes, &record, engine) {
-                panic!("{again}: {engine:?}: {difference}");
+                let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random.wasm");
+                std::fs::write(&kept, &bytes).expect("it can be written");
+                let kept = kept.display();
+                panic!("{again}: {engine:?}: {difference}; the module is {kept}");
             }
         }
     }
