@@ -6,6 +6,7 @@
 use cvm_spec::fault::FaultCode;
 use cvm_spec::isa::Opcode;
 use cvm_spec::pointer::{Pointer, Tag};
+use cvm_spec::wasm::{Raised, Trap};
 
 use crate::memory::{AccessKind, Memory, Violation};
 
@@ -140,6 +141,21 @@ pub struct Fault {
 pub const BACKTRACE_MAX: usize = 64;
 
 impl Fault {
+    /// What WebAssembly calls it, if the program was translated from WebAssembly and it is a trap there.
+    pub fn trap(&self) -> Option<Trap> {
+        let value = self.operands.last().map_or(0, |(_, value)| *value);
+        let is_nan = match self.opcode.map(Opcode::mnemonic) {
+            Some(mnemonic) if mnemonic.starts_with("s_") => f32::from_bits(value as u32).is_nan(),
+            _ => f64::from_bits(value).is_nan(),
+        };
+        let raised = Raised {
+            segment: self.access.map(|access| access.pointer.tag()),
+            abort_code: self.abort_code,
+            is_nan,
+        };
+        Trap::of(self.code, raised)
+    }
+
     /// A fault that is not yet located.
     pub(crate) fn new(code: FaultCode) -> Fault {
         Fault {

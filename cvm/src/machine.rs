@@ -410,7 +410,12 @@ impl Machine {
         self.run_function(function, args)
     }
 
-    fn run_function(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
+    /// Runs the image's initialisers, unless they have run: [`Machine::run`] and [`Machine::call`] do it first. The exit
+    /// is that of the initialiser that did not return, or a return without results.
+    ///
+    /// # Errors
+    /// If the image cannot be compiled for [`Engine::Jit`].
+    pub fn initialise(&mut self) -> Result<Exit, MachineError> {
         if !self.initialised {
             self.initialised = true;
             let module = Arc::clone(&self.module);
@@ -425,7 +430,14 @@ impl Machine {
                 }
             }
         }
-        self.run_one(function, args)
+        Ok(Exit::Returned(Vec::new()))
+    }
+
+    fn run_function(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {
+        match self.initialise()? {
+            Exit::Returned(_) => self.run_one(function, args),
+            exit => Ok(exit),
+        }
     }
 
     fn run_one(&mut self, function: u32, args: &[u64]) -> Result<Exit, MachineError> {

@@ -160,12 +160,24 @@ impl Inputs {
             Input::Signature => rng.choice(&self.signatures).expect("not empty").clone(),
             Input::Source => rng.choice(&self.sources).expect("not empty").clone(),
             Input::Library => rng.choice(&self.libraries).expect("not empty").clone(),
+            Input::Module => module(rng),
             Input::Code => program::code(rng),
             Input::Choices => return (0..rng.usize(..2_000)).map(|_| rng.u8(..)).collect(),
         };
         damage::bytes(&mut bytes, rng);
         bytes
     }
+}
+
+/// A WebAssembly module of a generator.
+fn module(rng: &mut Rng) -> Vec<u8> {
+    let choices: Vec<u8> = (0..rng.usize(..1_500)).map(|_| rng.u8(..)).collect();
+    let config = wasm_smith::Config {
+        max_imports: 4,
+        ..wasm_smith::Config::default()
+    };
+    let module = wasm_smith::Module::new(config, &mut arbitrary::Unstructured::new(&choices));
+    module.map_or_else(|_| b"\0asm\x01\0\0\0".to_vec(), |module| module.to_bytes())
 }
 
 /// The image of a source, with debug information, if it has no errors.

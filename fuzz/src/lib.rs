@@ -26,6 +26,8 @@ pub enum Input {
     Choices,
     /// A shared library.
     Library,
+    /// A WebAssembly module.
+    Module,
 }
 
 /// Something that takes arbitrary bytes and must not panic.
@@ -107,6 +109,18 @@ pub const TARGETS: &[Target] = &[
         input: Input::Library,
         share: 1,
         run: targets::library,
+    },
+    Target {
+        name: "wasm",
+        input: Input::Module,
+        share: 1,
+        run: targets::wasm,
+    },
+    Target {
+        name: "wasm_smith",
+        input: Input::Choices,
+        share: 1,
+        run: targets::wasm_smith,
     },
     Target {
         name: "decode",

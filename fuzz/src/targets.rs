@@ -40,6 +40,53 @@ pub fn reader(bytes: &[u8]) -> bool {
     }
 }
 
+/// The translator refuses a module with a place inside it, or makes an image that the verifier accepts.
+pub fn wasm(bytes: &[u8]) -> bool {
+    use cvm_wasm::TranslateError::{Import, Invalid, TooLarge, Unsupported};
+    match cvm_wasm::translate(bytes, &cvm_wasm::Options::default()) {
+        Ok(image) => {
+            let file = writer::write(&image);
+            if let Err(error) = cvm::verify::load(&file) {
+                panic!("the verifier refuses what was translated: {error}");
+            }
+            true
+        }
+        Err(error) => {
+            if let Invalid { offset, .. }
+            | Unsupported { offset, .. }
+            | TooLarge { offset, .. }
+            | Import { offset, .. } = &error
+            {
+                assert!(*offset <= bytes.len() as u64, "{error}");
+            }
+            false
+        }
+    }
+}
+
+/// Modules of a generator are translated.
+pub fn wasm_smith(bytes: &[u8]) -> bool {
+    let config = wasm_smith::Config {
+        max_imports: 0,
+        max_tags: 0,
+        max_memories: 1,
+        compact_imports_enabled: false,
+        exceptions_enabled: false,
+        gc_enabled: false,
+        memory64_enabled: false,
+        relaxed_simd_enabled: false,
+        simd_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        ..wasm_smith::Config::default()
+    };
+    let mut choices = arbitrary::Unstructured::new(bytes);
+    let Ok(module) = wasm_smith::Module::new(config, &mut choices) else {
+        return false;
+    };
+    wasm(&module.to_bytes())
+}
+
 /// The verifier takes whatever the reader accepts.
 pub fn verifier(bytes: &[u8]) -> bool {
     cvm::verify::load(bytes).is_ok()

@@ -25,3 +25,4 @@ pub mod isa;
 pub mod limits;
 pub mod pointer;
 pub mod suggest;
+pub mod wasm;

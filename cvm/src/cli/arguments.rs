@@ -46,6 +46,7 @@ Examples:
   cvm run --fuel 1000000 --timeout 500ms --max-heap 64M x.cvm
   cvm run --allow-ffi=libm.so.6 x.cvm      it may call functions of one C library
   cvm run --invoke add math.cvm 2 3        call an exported function; prints its results
+  cvm run --dir . prog.wasm notes.txt      a WebAssembly module, with WASI preview 1
   generate | cvm run -                     read the program from standard input
   cvm run --fault-format json x.cvm        faults and errors as JSON, one line each
   cvm run --profile out.svg x.cvma         a flame graph of functions and lines
@@ -280,7 +281,7 @@ pub(super) struct Run {
           help_heading = "Watching")]
     pub(super) trace: Option<Option<PathBuf>>,
 
-    /// The program (.cvm or .cvma, "-" for standard input) and its arguments
+    /// The program (.cvm, .cvma or .wasm, "-" for standard input) and its arguments
     #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     pub(super) program: Vec<OsString>,
 }

@@ -1,4 +1,4 @@
-//! Programs from files: images, and assembly that is assembled in memory.
+//! Programs from files: images, and assembly and WebAssembly that are translated in memory.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -19,6 +19,8 @@ use super::Failure;
 use super::arguments::Format;
 use super::console::{Console, width};
 
+/// The first bytes of a WebAssembly module.
+const WASM_MAGIC: [u8; 4] = *b"\0asm";
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 2 << 30;
 /// Bytes that show what a file is.
@@ -60,7 +62,9 @@ impl Program {
 
 /// Whether a name looks like a program's.
 pub(super) fn has_program_ending(path: &Path) -> bool {
-    has_ending(path, "cvm") || has_ending(path, "cvma")
+    ["cvm", "cvma", "wasm"]
+        .iter()
+        .any(|ending| has_ending(path, ending))
 }
 
 fn has_ending(path: &Path, ending: &str) -> bool {
@@ -69,7 +73,7 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 impl Input {
-    /// Reads a file; `-` is standard input. Assembly is assembled.
+    /// Reads a file; `-` is standard input. Assembly is assembled, WebAssembly translated.
     pub(super) fn read(path: &Path, console: &Console) -> Result<Input, Failure> {
         let is_stdin = path == Path::new("-");
         let name = match is_stdin {
@@ -83,9 +87,11 @@ impl Input {
         let read = |bytes: io::Result<Vec<u8>>| bytes.map_err(|error| unreadable(&name, &error));
         let mut bytes = read(read_up_to(&mut file, HEAD))?;
         let is_image = bytes.starts_with(&MAGIC[..4]);
-        let is_source =
-            !is_image && (is_stdin || bytes.starts_with(b"#!") || has_ending(path, "cvma"));
-        if is_image || is_source {
+        let is_wasm = bytes.starts_with(&WASM_MAGIC);
+        let is_source = !is_image
+            && !is_wasm
+            && (is_stdin || bytes.starts_with(b"#!") || has_ending(path, "cvma"));
+        if is_image || is_wasm || is_source {
             bytes.append(&mut read(read_up_to(&mut file, LARGEST))?);
         }
         if bytes.len() as u64 > LARGEST {
@@ -94,6 +100,9 @@ impl Input {
         }
         if is_source {
             return Input::assemble(name, bytes, console);
+        }
+        if is_wasm {
+            return Input::translate(name, path, &bytes);
         }
         Ok(Input {
             sources: Arc::new(FileSources::of_image(path)),
@@ -130,6 +139,30 @@ impl Input {
                 })
             }
         }
+    }
+
+    /// Translates a WebAssembly module.
+    #[cfg(feature = "wasm")]
+    fn translate(name: String, path: &Path, bytes: &[u8]) -> Result<Input, Failure> {
+        let image = cvm_wasm::translate(bytes, &cvm_wasm::Options::default());
+        let image = image.map_err(|error| {
+            let message = format!("`{name}` cannot be translated: {error}");
+            Problem::new("not-an-image", message)
+        })?;
+        Ok(Input {
+            name,
+            contents: Contents::Assembled(Box::new(image)),
+            sources: Arc::new(FileSources::of_image(path)),
+        })
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    fn translate(name: String, _: &Path, _: &[u8]) -> Result<Input, Failure> {
+        let message =
+            format!("`{name}` is a WebAssembly module, and this build does not translate them");
+        Err(Problem::new("not-an-image", message)
+            .hint("translate it with `cvm-wasm`, and run the result")
+            .into())
     }
 
     /// Where its modules are looked for: in these directories, those of `CVM_PATH`, beside it, among the standard ones.

@@ -57,7 +57,14 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     }
     let output = Output::default();
     let mut host = Host::new();
-    host.add(sys(arguments, program_args, &output)?);
+    let sys = sys(arguments, path, program_args, &output)?;
+    host.add(sys.wasi().map_err(|error| {
+        Problem::new(
+            "missing-file",
+            format!("cannot open the granted directories: {error}"),
+        )
+    })?);
+    host.add(sys);
     host.add(output.clone());
     #[cfg(feature = "ffi")]
     foreign::allow(&mut host, arguments);
@@ -117,8 +124,14 @@ fn limits(arguments: &Run) -> Limits {
 }
 
 /// The namespace `sys` as the flags describe it.
-fn sys(arguments: &Run, program_args: &[OsString], output: &Output) -> Result<Sys, Failure> {
+fn sys(
+    arguments: &Run,
+    program: &OsString,
+    program_args: &[OsString],
+    output: &Output,
+) -> Result<Sys, Failure> {
     let mut options = SysOptions::default()
+        .name(program.as_bytes())
         .args(program_args.iter().map(|arg| arg.as_bytes()))
         .stdin(Stdin::Process);
     if arguments.env_all {

@@ -6,6 +6,7 @@
 pub(crate) mod call;
 pub mod sys;
 pub mod typed;
+mod wasi;
 mod watch;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::symbols::Symbols;
 
 pub use sys::{Sys, SysOptions};
 pub use typed::{HostArg, HostClosure, HostResults};
+pub use wasi::Wasi;
 pub use watch::Watch;
 
 /// Why a host function does not return to the program.

@@ -4,6 +4,7 @@ use cvm_spec::fault::FaultCode;
 use cvm_spec::isa::Opcode;
 use cvm_spec::limits::HEAP_MAX;
 use cvm_spec::pointer::{HEAP_PAGE, OFFSET_BITS, Pointer, Tag};
+use cvm_spec::wasm::Trap;
 
 use super::escape::escaped;
 use super::names::{Names, Near, Place};
@@ -32,6 +33,8 @@ pub(super) struct Facts<'a> {
     pub(super) library: Option<String>,
     /// Blocks of C memory that the fault is about.
     pub(super) allocations: Vec<Allocation>,
+    /// WebAssembly's name of the trap, if the program was translated from WebAssembly.
+    pub(super) trap: Option<&'static str>,
     /// The image has no line table.
     pub(super) lacks_lines: bool,
 }
@@ -143,6 +146,10 @@ impl<'a> Facts<'a> {
             import: fault.import.and_then(|import| names.import(import)),
             library: fault.import.and_then(|import| names.import_library(import)),
             allocations: allocations(fault, names),
+            trap: names
+                .is_webassembly()
+                .then(|| fault.trap().map(Trap::message))
+                .flatten(),
             lacks_lines: !names.has_lines(),
         }
     }

@@ -30,6 +30,8 @@ struct FaultObject<'a> {
     backtrace: Vec<FrameObject<'a>>,
     omitted: Option<OmittedObject>,
     abort_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<&'static str>,
     types: Option<TypesObject>,
     module: Option<&'a str>,
     initialiser: Option<&'a str>,
@@ -284,6 +286,7 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
             count: count.to_string(),
         }),
         abort_code: fault.abort_code,
+        trap: facts.trap,
         types: fault.types.map(|[wanted, found]| TypesObject {
             wanted: wanted.into(),
             found: found.into(),

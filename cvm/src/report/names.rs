@@ -50,6 +50,11 @@ impl<'a> Names<'a> {
         !self.image.lines.is_empty()
     }
 
+    /// Whether the program was translated from WebAssembly.
+    pub(super) fn is_webassembly(self) -> bool {
+        cvm_spec::wasm::is_translated(self.image)
+    }
+
     /// Whether a text offset is the first byte of a function.
     pub(super) fn is_entry(self, offset: u32) -> bool {
         self.function_at(offset)

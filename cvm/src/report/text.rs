@@ -18,6 +18,9 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
     if let Some(place) = &facts.place {
         sheet.source(reporter, place, facts.function.as_deref());
     }
+    if let Some(trap) = facts.trap {
+        sheet.row("trap", trap);
+    }
     if let Some(access) = &facts.access {
         sheet.row("tried", &tried(facts, access));
         sheet.row("segment", &access.segment);
@@ -55,7 +58,7 @@ pub(super) fn fault(reporter: &Reporter<'_>, facts: &Facts<'_>) -> String {
         sheet.row("started", &text);
     }
     sheet.row("hint", fault.code.hint());
-    if facts.lacks_lines {
+    if facts.lacks_lines && facts.trap.is_none() {
         sheet.row(
             "note",
             "assemble with -g to see source lines and the names of locals",

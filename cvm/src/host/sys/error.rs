@@ -9,7 +9,7 @@ use crate::memory::Violation;
 
 /// Why a host function has no result.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::host) enum Stop {
     /// The program gets this code as a negative cell.
     Error(HostError),
     /// The program does not go on.

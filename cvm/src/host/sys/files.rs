@@ -84,15 +84,25 @@ pub(super) fn guest_path(bytes: &[u8]) -> Result<&str, Stop> {
 
 /// An opened grant.
 #[derive(Debug)]
-struct Granted {
+pub(in crate::host) struct Granted {
     guest: PathBuf,
-    dir: Dir,
-    read_only: bool,
+    pub(in crate::host) dir: Dir,
+    pub(in crate::host) read_only: bool,
+}
+
+impl Granted {
+    /// The name under which the program sees it.
+    pub(in crate::host) fn guest_name(&self) -> String {
+        match self.guest.as_os_str().is_empty() {
+            true => ".".to_string(),
+            false => self.guest.to_string_lossy().into_owned(),
+        }
+    }
 }
 
 /// The granted directories.
 #[derive(Debug, Default)]
-pub(super) struct Grants(Vec<Granted>);
+pub(in crate::host) struct Grants(Vec<Granted>);
 
 /// A path without the parts `.`, which mean nothing.
 fn without_dots(path: &str) -> PathBuf {
@@ -101,6 +111,11 @@ fn without_dots(path: &str) -> PathBuf {
 }
 
 impl Grants {
+    /// All of them, in the order in which they were given.
+    pub(in crate::host) fn all(&self) -> &[Granted] {
+        &self.0
+    }
+
     pub(super) fn open(grants: Vec<DirGrant>) -> Result<Grants, SysError> {
         let open = |grant: DirGrant| {
             let dir = Dir::open_ambient_dir(&grant.host, ambient_authority());

@@ -11,8 +11,9 @@
 
 mod error;
 mod files;
+mod shared;
 mod streams;
-mod wait;
+pub(in crate::host) mod wait;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,12 +21,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cvm_spec::host::{HOST_FUNCTIONS, HostError};
 use cvm_spec::image::FunctionType;
 
-use super::{HostModule, HostStop, Watch};
+use super::{HostModule, HostStop, Wasi, Watch};
 use crate::memory::Memory;
 use crate::symbols::Symbols;
-use error::Stop;
 use files::{Files, Grants};
 use streams::{Output, Streams};
+
+pub(in crate::host) use error::Stop;
+pub(in crate::host) use shared::{Shared, SharedStreams};
 
 pub use files::{DirGrant, SysError};
 pub use streams::{Capture, Stdin};
@@ -46,6 +49,7 @@ const CHUNK: usize = 1 << 22;
 /// ```
 #[derive(Debug, Default)]
 pub struct SysOptions {
+    name: Vec<u8>,
     args: Vec<Vec<u8>>,
     env: Vec<(Vec<u8>, Vec<u8>)>,
     dirs: Vec<DirGrant>,
@@ -53,6 +57,13 @@ pub struct SysOptions {
 }
 
 impl SysOptions {
+    /// The name by which the program is called, which programs in C get as their first argument. Empty by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Vec<u8>>) -> SysOptions {
+        self.name = name.into();
+        self
+    }
+
     /// The program's arguments, without its name.
     #[must_use]
     pub fn args<T: Into<Vec<u8>>>(mut self, args: impl IntoIterator<Item = T>) -> SysOptions {
@@ -109,11 +120,9 @@ impl SysOptions {
 /// The namespace `sys`.
 #[derive(Debug)]
 pub struct Sys {
-    args: Vec<Vec<u8>>,
-    env: Vec<(Vec<u8>, Vec<u8>)>,
-    grants: Grants,
+    shared: Arc<Shared>,
+    streams: SharedStreams,
     files: Files,
-    streams: Streams,
     start: Instant,
     watch: Watch,
     symbols: Arc<Symbols>,
@@ -126,15 +135,27 @@ impl Sys {
     /// If one of them cannot be opened.
     pub fn new(options: SysOptions) -> Result<Sys, SysError> {
         Ok(Sys {
-            args: options.args,
-            env: options.env,
-            grants: Grants::open(options.dirs)?,
+            shared: Arc::new(Shared {
+                name: options.name,
+                args: options.args,
+                env: options.env,
+                grants: Grants::open(options.dirs)?,
+            }),
+            streams: SharedStreams::new(options.streams),
             files: Files::default(),
-            streams: options.streams,
             start: Instant::now(),
             watch: Watch::default(),
             symbols: Arc::default(),
         })
+    }
+
+    /// The same as the namespace of WASI: arguments, environment, granted directories and standard streams are this
+    /// one's.
+    ///
+    /// # Errors
+    /// If the system has no more files.
+    pub fn wasi(&self) -> std::io::Result<Wasi> {
+        Wasi::new(Arc::clone(&self.shared), self.streams.clone())
     }
 }
 
@@ -238,14 +259,7 @@ impl HostModule for Sys {
     }
 
     fn flush(&mut self) -> Result<(), HostStop> {
-        match self.streams.stdout.flush() {
-            Ok(()) => Ok(()),
-            Err(Stop::Host(stop)) => Err(stop),
-            Err(Stop::Error(error)) => Err(HostStop::Error(format!(
-                "standard output: {}",
-                error.name()
-            ))),
-        }
+        self.streams.flush()
     }
 }
 
@@ -261,8 +275,8 @@ fn write(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop>
     for chunk in bytes.chunks(CHUNK) {
         let result = match file {
             0 => Err(HostError::BadFile.into()),
-            1 => sys.streams.stdout.write(chunk),
-            2 => sys.streams.stderr.write(chunk),
+            1 => sys.streams.write_stdout(chunk),
+            2 => sys.streams.write_stderr(chunk),
             _ => sys.files.write(file, chunk, &sys.watch),
         };
         match result {
@@ -289,7 +303,7 @@ fn read(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> 
         1 | 2 => Err(HostError::BadFile.into()),
         _ => {
             if sys.files.waits(file) {
-                sys.streams.stdout.flush()?;
+                sys.streams.flush_stdout()?;
             }
             sys.files.read(file, bytes, &sys.watch)
         }
@@ -299,7 +313,7 @@ fn read(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> 
 fn open(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [path, length, flags] = arguments(cells)?;
     let path = files::guest_path(memory.read(path, length)?)?;
-    sys.files.open(&sys.grants, path, flags, &sys.watch)
+    sys.files.open(&sys.shared.grants, path, flags, &sys.watch)
 }
 
 fn close(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
@@ -329,50 +343,50 @@ fn size(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
 fn remove(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [path, length] = arguments(cells)?;
     let path = files::guest_path(memory.read(path, length)?)?;
-    sys.grants.remove(path)
+    sys.shared.grants.remove(path)
 }
 
 fn flush(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [file] = arguments(cells)?;
     match file {
         0 => return Err(HostError::BadFile.into()),
-        1 => sys.streams.stdout.flush()?,
-        2 => sys.streams.stderr.flush()?,
+        1 => sys.streams.flush_stdout()?,
+        2 => sys.streams.flush_stderr()?,
         _ => sys.files.writable(file)?,
     }
     Ok(0)
 }
 
 fn arg_count(sys: &mut Sys, _: &mut Memory, _: &[u64]) -> Result<u64, Stop> {
-    Ok(sys.args.len() as u64)
+    Ok(sys.shared.args.len() as u64)
 }
 
 fn arg(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [index, buffer, capacity] = arguments(cells)?;
     let target = memory.write(buffer, capacity)?;
     let index = usize::try_from(index).map_err(|_| HostError::NotFound)?;
-    let argument = sys.args.get(index).ok_or(HostError::NotFound)?;
+    let argument = sys.shared.args.get(index).ok_or(HostError::NotFound)?;
     Ok(copy_parts(&[argument], target))
 }
 
 fn env(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [name, name_length, buffer, capacity] = arguments(cells)?;
     let name = memory.read(name, name_length)?;
-    let found = sys.env.iter().find(|(known, _)| known == name);
+    let found = sys.shared.env.iter().find(|(known, _)| known == name);
     let target = memory.write(buffer, capacity)?;
     let (_, value) = found.ok_or(HostError::NotFound)?;
     Ok(copy_parts(&[value], target))
 }
 
 fn env_count(sys: &mut Sys, _: &mut Memory, _: &[u64]) -> Result<u64, Stop> {
-    Ok(sys.env.len() as u64)
+    Ok(sys.shared.env.len() as u64)
 }
 
 fn env_at(sys: &mut Sys, memory: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     let [index, buffer, capacity] = arguments(cells)?;
     let target = memory.write(buffer, capacity)?;
     let index = usize::try_from(index).map_err(|_| HostError::NotFound)?;
-    let (name, value) = sys.env.get(index).ok_or(HostError::NotFound)?;
+    let (name, value) = sys.shared.env.get(index).ok_or(HostError::NotFound)?;
     Ok(copy_parts(&[name, b"=", value], target))
 }
 
@@ -406,7 +420,7 @@ fn sleep(sys: &mut Sys, _: &mut Memory, cells: &[u64]) -> Result<u64, Stop> {
     if (nanoseconds as i64) < 0 {
         return Err(HostError::Invalid.into());
     }
-    sys.streams.stdout.flush()?;
+    sys.streams.flush_stdout()?;
     sys.watch.sleep(Duration::from_nanos(nanoseconds))?;
     Ok(0)
 }

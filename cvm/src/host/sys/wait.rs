@@ -18,7 +18,7 @@ use crate::host::Watch;
 const RETRY: Duration = Duration::from_millis(10);
 
 /// Waits until a file is ready for reading (`IN`) or writing (`OUT`), or at its end.
-pub(super) fn wait(file: impl AsFd, ready: PollFlags, watch: &Watch) -> Result<(), Stop> {
+pub(in crate::host) fn wait(file: impl AsFd, ready: PollFlags, watch: &Watch) -> Result<(), Stop> {
     loop {
         watch.check()?;
         let patience = watch.patience().map(timespec);
@@ -38,7 +38,7 @@ fn timespec(duration: Duration) -> Timespec {
 }
 
 /// Opens a file. A named pipe that is opened for writing only waits for a reader, as the system would.
-pub(super) fn open(
+pub(in crate::host) fn open(
     dir: &Dir,
     path: &Path,
     mut options: OpenOptions,
@@ -60,7 +60,7 @@ pub(super) fn open(
 }
 
 /// Reads what is there, waiting for at least a byte; 0 at the end.
-pub(super) fn read(file: &mut File, bytes: &mut [u8], watch: &Watch) -> Result<u64, Stop> {
+pub(in crate::host) fn read(file: &mut File, bytes: &mut [u8], watch: &Watch) -> Result<u64, Stop> {
     loop {
         if !bytes.is_empty() {
             wait(&*file, PollFlags::IN, watch)?;
@@ -73,7 +73,7 @@ pub(super) fn read(file: &mut File, bytes: &mut [u8], watch: &Watch) -> Result<u
 }
 
 /// Writes all of it, waiting as often as need be; less than all only before an error.
-pub(super) fn write(file: &mut File, bytes: &[u8], watch: &Watch) -> Result<u64, Stop> {
+pub(in crate::host) fn write(file: &mut File, bytes: &[u8], watch: &Watch) -> Result<u64, Stop> {
     let mut written = 0;
     while written < bytes.len() {
         wait(&*file, PollFlags::OUT, watch)?;
