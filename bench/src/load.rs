@@ -123,7 +123,7 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
 }
 
 /// Lines of a step and its seconds.
-fn steps(output: &str) -> Result<Vec<(String, f64)>, Error> {
+pub(crate) fn steps(output: &str) -> Result<Vec<(String, f64)>, Error> {
     let step = |line: &str| {
         let (step, seconds) = line.rsplit_once(' ')?;
         Some((step.to_string(), seconds.parse().ok()?))

@@ -1,7 +1,7 @@
 //! Measures CVM against other tools, side by side in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|library|startup|load|auto|protection|all]
+//! cargo run --release --manifest-path bench/Cargo.toml -- [assemble|disassemble|programs|foreign|library|startup|load|auto|protection|webassembly|all]
 //! ```
 //!
 //! What is measured, and how, is in `bench/README.md`. A tool that is not installed is left out with a message. Results
@@ -22,6 +22,7 @@ mod startup;
 mod tools;
 mod wasm;
 mod wat;
+mod webassembly;
 mod x86;
 
 use std::ffi::OsString;
@@ -76,6 +77,12 @@ enum What {
     Auto,
     /// What each check costs: the same programs compiled without it
     Protection,
+    /// C compiled to WebAssembly: CVM beside wasmi, wasmtime and native compilers; translating modules; their sizes
+    Webassembly {
+        /// A module that is translated and counted besides those that are built here
+        #[arg(long = "module", value_name = "FILE")]
+        modules: Vec<PathBuf>,
+    },
     /// Everything
     All,
     /// Runs a WebAssembly module's export `run` with wasmi; prints its result and the seconds (used by the others)
@@ -86,6 +93,9 @@ enum What {
         /// Only translates it, and prints the seconds of that
         #[arg(long)]
         load: bool,
+        /// Runs its export `_start`, with as much of WASI as `puts` needs
+        #[arg(long, conflicts_with = "load")]
+        start: bool,
     },
     /// Runs a program and writes its time and peak memory to a file (used by the others)
     #[command(hide = true)]
@@ -157,10 +167,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    if let What::Wasm { module, load } = &arguments.what {
-        return match load {
-            true => wasm::load(module),
-            false => wasm::run(module),
+    if let What::Wasm {
+        module,
+        load,
+        start,
+    } = &arguments.what
+    {
+        return match (load, start) {
+            (true, _) => wasm::load(module),
+            (_, true) => wasm::start(module),
+            _ => wasm::run(module),
         };
     }
     if let What::Execute { usage, command } = &arguments.what {
@@ -209,6 +225,15 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     if matches!(arguments.what, What::Protection | What::All) {
         tables.push(protection::run(&tools, rounds, &arguments.only)?);
+    }
+    let modules = match &arguments.what {
+        What::Webassembly { modules } => Some(&modules[..]),
+        What::All => Some(&[][..]),
+        _ => None,
+    };
+    if let Some(modules) = modules {
+        let table = webassembly::run(&tools, rounds, &arguments.only, modules)?;
+        tables.push(table);
     }
     for table in &tables {
         report::write_json(&results, table, &tools)?;

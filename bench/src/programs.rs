@@ -3,7 +3,7 @@
 
 mod chart;
 pub(crate) mod contestants;
-mod print;
+pub(crate) mod print;
 
 use crate::Error;
 use crate::measure::{Sample, Series, interleaved};
@@ -72,7 +72,11 @@ pub(crate) fn run(tools: &Tools, choice: &Choice) -> Result<Table, Error> {
 }
 
 /// Runs a contestant once and compares its result: the workload's own seconds, and the process.
-fn checked(entry: &Entry, workload: &str, expected: &str) -> Result<(f64, Sample), Error> {
+pub(crate) fn checked(
+    entry: &Entry,
+    workload: &str,
+    expected: &str,
+) -> Result<(f64, Sample), Error> {
     let (own, sample) = entry.run()?;
     let found = sample.output.split_whitespace().next().unwrap_or("");
     if found == expected {
@@ -87,7 +91,7 @@ fn checked(entry: &Entry, workload: &str, expected: &str) -> Result<(f64, Sample
     })
 }
 
-fn row(workload: &str, entry: &Entry, samples: &[(f64, Sample)], result: &str) -> Row {
+pub(crate) fn row(workload: &str, entry: &Entry, samples: &[(f64, Sample)], result: &str) -> Row {
     let memory = samples.iter().map(|(_, sample)| sample.peak_memory).max();
     Row {
         workload: workload.into(),

@@ -16,7 +16,14 @@ use crate::tools::{Tools, find};
 const TIMES: usize = 30;
 
 /// The contestant that the others are compared with.
-const EMPTY: &str = "C, empty";
+pub(crate) const EMPTY: &str = "C, empty";
+
+/// What it is compiled from.
+pub(crate) const EMPTY_C: &str = "int main(void) { return 0; }\n";
+
+/// The program in C.
+pub(crate) const HELLO_C: &str =
+    "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n";
 
 const HELLO: &str = "\
 .entry main
@@ -37,12 +44,13 @@ text_end:
 
 const WAT: &str = "(module (func (export \"run\") (result i64) i64.const 0))";
 
-struct Contestant {
-    name: &'static str,
-    program: PathBuf,
-    arguments: Vec<OsString>,
+/// A process that is started and ends.
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
     /// What its output begins with.
-    prints: &'static str,
+    pub(crate) prints: &'static str,
 }
 
 /// Measures and prints.
@@ -50,6 +58,20 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
     let directory = tempfile::tempdir().map_err(Error::io("temporary files"))?;
     let mut facts = Vec::new();
     let contestants = prepare(tools, directory.path(), &mut facts)?;
+    let rows = measure("hello", &contestants, rounds)?;
+    Ok(Table {
+        name: "startup",
+        facts,
+        rows,
+    })
+}
+
+/// Runs and prints the contestants, of which each starts and ends many times a round.
+pub(crate) fn measure(
+    workload: &str,
+    contestants: &[Contestant],
+    rounds: usize,
+) -> Result<Vec<Row>, Error> {
     let rounds = rounds * TIMES;
     let samples = interleaved(
         contestants.len(),
@@ -67,7 +89,7 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
                 return Ok(sample);
             }
             Err(Error::Disagreement {
-                workload: "hello".into(),
+                workload: workload.into(),
                 first: "the program".into(),
                 expected: (*prints).into(),
                 second: (*name).into(),
@@ -102,7 +124,7 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
             format!("{:.1} MiB", peak_memory as f64 / 1_048_576.0),
         ]);
         rows.push(Row {
-            workload: "hello".into(),
+            workload: workload.into(),
             contestant: contestant.name.into(),
             process_seconds: series.clone(),
             seconds: series,
@@ -115,11 +137,7 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         "\nStarting the smallest program, {rounds} interleaved rounds, medians of processes\n"
     );
     print_columns(&printed);
-    Ok(Table {
-        name: "startup",
-        facts,
-        rows,
-    })
+    Ok(rows)
 }
 
 /// Writes the programs, and finds who can run them.
@@ -144,14 +162,7 @@ fn prepare(
     };
     if let Some(version) = find("gcc", "--version") {
         facts.push(("gcc".into(), version));
-        for (name, text, prints) in [
-            (EMPTY, "int main(void) { return 0; }\n", ""),
-            (
-                "C, hello",
-                "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n",
-                "hello",
-            ),
-        ] {
+        for (name, text, prints) in [(EMPTY, EMPTY_C, ""), ("C, hello", HELLO_C, "hello")] {
             let source = write(&format!("{}.c", prints.len()), text)?;
             let binary = source.with_extension("");
             let mut compile = Command::new("gcc");

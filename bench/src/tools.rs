@@ -17,8 +17,12 @@ pub(crate) struct Tools {
     pub(crate) cvm_asm: PathBuf,
     /// `cvm-disasm`.
     pub(crate) cvm_disasm: PathBuf,
+    /// `cvm-wasm`.
+    pub(crate) cvm_wasm: PathBuf,
     /// The example `generate_source` of cvm-asm.
     pub(crate) generate_source: PathBuf,
+    /// The example `instruction_ratio` of cvm-wasm.
+    pub(crate) instruction_ratio: PathBuf,
 }
 
 impl Tools {
@@ -47,7 +51,9 @@ impl Tools {
         let release = Path::new(target).join("release");
         eprintln!("building CVM in {}", release.display());
         for what in [
-            &["-p", "cvm", "-p", "cvm-asm", "-p", "cvm-disasm", "--bins"][..],
+            &["-p", "cvm", "-p", "cvm-asm", "--bins"][..],
+            &["-p", "cvm-disasm", "-p", "cvm-wasm", "--bins"][..],
+            &["-p", "cvm-wasm", "--example", "instruction_ratio"][..],
             &["-p", "cvm-asm", "--example", "generate_source"][..],
         ] {
             execute(
@@ -63,7 +69,9 @@ impl Tools {
             cvm: release.join("cvm"),
             cvm_asm: release.join("cvm-asm"),
             cvm_disasm: release.join("cvm-disasm"),
+            cvm_wasm: release.join("cvm-wasm"),
             generate_source: release.join("examples/generate_source"),
+            instruction_ratio: release.join("examples/instruction_ratio"),
         })
     }
 }

@@ -15,7 +15,6 @@ use crate::types::is_narrow;
 impl Program<'_, '_> {
     /// Writes all added functions; writing one may add others.
     pub(crate) fn write_extras(&mut self) -> Result<(), TranslateError> {
-        self.note_origin(None);
         let mut next = 0;
         while let Some(extra) = self.extras.get(next).copied() {
             let start = self.text.here();

@@ -14,7 +14,7 @@ use crate::module::{FunctionImport, Global, Placement};
 use crate::program::{Extra, Program};
 use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
-use crate::{lines, names};
+use crate::names;
 
 /// Name of the function that a program begins with.
 const START: &str = "_start";
@@ -88,8 +88,8 @@ pub(crate) fn finish(mut program: Program<'_, '_>) -> Result<Image, TranslateErr
     image.notes.push(note);
     if !program.options.strip {
         names::add(&program, &mut image);
-        if let Some(origins) = &program.origins {
-            lines::add(program.module, origins, &mut image);
+        if let Some(lines) = program.lines.take() {
+            lines.finish(&mut image);
         }
     }
     if program.module.is_linkable {

@@ -15,15 +15,6 @@ type Slice<'a> = EndianSlice<'a, LittleEndian>;
 /// Names of sources that an image can have.
 const SOURCES_MAX: usize = 1 << 16;
 
-/// Where an instruction of the image comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    /// Text offset in the image.
-    pub(crate) text: u32,
-    /// Byte offset in the module; `None` for functions that were added.
-    pub(crate) module: Option<u64>,
-}
-
 /// A place in a source, for the code from an address on. Without a line nothing is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
@@ -42,11 +33,6 @@ impl Row {
             column: 1,
         }
     }
-}
-
-/// Whether a module says where its instructions come from.
-pub(crate) fn are_known(module: &Module<'_>) -> bool {
-    module.custom.contains_key(".debug_line")
 }
 
 /// Sources, by the numbers that the image gives them.
@@ -71,53 +57,101 @@ impl Sources {
     }
 }
 
-/// Adds the line table; the origins ascend in the text.
-pub(crate) fn add(module: &Module<'_>, origins: &[Origin], image: &mut Image) {
-    let mut sources = Sources::default();
-    let Ok(mut rows) = rows(module, &mut sources) else {
-        return;
-    };
-    // Of several rows for one address the last one counts, as debuggers take it.
-    rows.sort_by_key(|row| row.address);
-    let mut lines: Vec<Line> = Vec::new();
-    let mut start = 0;
-    for origin in origins {
-        if image.function_starting_at(origin.text).is_some() {
-            start = origin.text;
+/// The line table under construction. Instructions come in the order in which they stand in the module.
+pub(crate) struct Lines {
+    /// By address; of several for one address the last one counts, as debuggers take it.
+    rows: Vec<Row>,
+    /// The first row that is behind the last instruction.
+    next: usize,
+    /// Byte offset in the module where that row begins.
+    until: u64,
+    code_start: u64,
+    /// Text offset where the function begins.
+    function: u32,
+    sources: Sources,
+    lines: Vec<Line>,
+}
+
+impl Lines {
+    /// What a module says of its lines, if it says anything.
+    pub(crate) fn new(module: &Module<'_>) -> Option<Lines> {
+        if !module.custom.contains_key(".debug_line") {
+            return None;
         }
-        let row = origin.module.and_then(|offset| {
-            let address = offset.checked_sub(module.code_start)?;
-            let after = rows.partition_point(|row| row.address <= address);
-            rows.get(after.checked_sub(1)?).copied()
-        });
+        let mut sources = Sources::default();
+        let mut rows = rows(module, &mut sources).ok()?;
+        rows.sort_by_key(|row| row.address);
+        Some(Lines {
+            rows,
+            next: 0,
+            until: 0,
+            code_start: module.code_start,
+            function: 0,
+            sources,
+            lines: Vec::new(),
+        })
+    }
+
+    /// Notes that a function begins, at this byte offset in the module and this text offset.
+    pub(crate) fn begin_function(&mut self, offset: u64, text: u32) {
+        self.function = text;
+        self.advance(offset, text);
+    }
+
+    /// Notes that an instruction begins.
+    #[inline]
+    pub(crate) fn instruction(&mut self, offset: u64, text: u32) {
+        if offset >= self.until {
+            self.advance(offset, text);
+        }
+    }
+
+    fn advance(&mut self, offset: u64, text: u32) {
+        let Some(address) = offset.checked_sub(self.code_start) else {
+            return;
+        };
+        let behind = self.rows.get(self.next..).unwrap_or_default();
+        self.next += behind
+            .iter()
+            .take_while(|row| row.address <= address)
+            .count();
+        self.until = self
+            .rows
+            .get(self.next)
+            .map_or(u64::MAX, |row| self.code_start.saturating_add(row.address));
+        let row = self.next.checked_sub(1).and_then(|row| self.rows.get(row));
         let Some(row) = row.filter(|row| row.line != 0) else {
-            continue;
+            return;
         };
         let line = Line {
-            text: origin.text,
+            text,
             line: row.line,
             source: row.source,
             column: row.column,
         };
-        match lines.last_mut() {
+        match self.lines.last_mut() {
             // Nothing stands between the two.
             Some(last) if last.text == line.text => *last = line,
             // An entry holds up to the next, but not in another function.
             Some(last)
-                if last.text >= start
+                if last.text >= self.function
                     && (last.line, last.source, last.column)
                         == (line.line, line.source, line.column) => {}
-            _ => lines.push(line),
+            _ => self.lines.push(line),
         }
     }
-    if lines.is_empty() {
-        return;
+
+    /// Puts the table into the image.
+    pub(crate) fn finish(self, image: &mut Image) {
+        if self.lines.is_empty() {
+            return;
+        }
+        for name in &self.sources.names {
+            let name = image.add_string(name);
+            image.sources.push(name);
+        }
+        image.lines = self.lines;
     }
-    for name in &sources.names {
-        let name = image.add_string(name);
-        image.sources.push(name);
-    }
-    image.lines = lines;
 }
 
 fn rows(module: &Module<'_>, sources: &mut Sources) -> gimli::Result<Vec<Row>> {

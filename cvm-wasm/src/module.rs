@@ -377,6 +377,12 @@ impl<'a> Module<'a> {
         &self.types[self.functions[function as usize] as usize]
     }
 
+    /// Bytes of the functions' bodies.
+    pub(crate) fn code_size(&self) -> usize {
+        let sizes = self.bodies.iter().map(|body| body.as_bytes().len());
+        sizes.sum()
+    }
+
     /// Number of functions that are imported; they have the lowest indices.
     pub(crate) fn imported(&self) -> u32 {
         self.imports.len() as u32

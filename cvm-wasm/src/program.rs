@@ -9,7 +9,7 @@ use cvm_spec::wasm::Trap;
 
 use crate::Options;
 use crate::layout::{CELL, Layout, Size};
-use crate::lines::{self, Origin};
+use crate::lines::Lines;
 use crate::module::{Global, Module};
 use crate::text::Text;
 use crate::types::{Types, is_narrow};
@@ -48,8 +48,8 @@ pub(crate) struct Program<'m, 'a> {
     numbers: HashMap<Extra, u32>,
     /// Added functions in the order of their numbers, which begin behind those of the module's functions.
     pub(crate) extras: Vec<Extra>,
-    /// Where instructions come from, if the module says more about it.
-    pub(crate) origins: Option<Vec<Origin>>,
+    /// Where instructions come from, if the module says so.
+    pub(crate) lines: Option<Lines>,
 }
 
 impl<'m, 'a> Program<'m, 'a> {
@@ -59,19 +59,22 @@ impl<'m, 'a> Program<'m, 'a> {
             module,
             layout,
             options,
-            text: Text::default(),
+            text: Text::for_code(module.code_size()),
             functions: Vec::with_capacity(module.bodies.len()),
             numbers: HashMap::new(),
             extras: Vec::new(),
-            origins: (!options.strip && lines::are_known(module)).then(Vec::new),
+            lines: match options.strip {
+                true => None,
+                false => Lines::new(module),
+            },
         }
     }
 
-    /// Notes that the next instruction comes from an offset in the module, or from none.
-    pub(crate) fn note_origin(&mut self, module: Option<u64>) {
-        let text = self.text.here();
-        if let Some(origins) = &mut self.origins {
-            origins.push(Origin { text, module });
+    /// Notes that the next instruction is the one at a byte offset in the module.
+    #[inline]
+    pub(crate) fn note_line(&mut self, offset: u64) {
+        if let Some(lines) = &mut self.lines {
+            lines.instruction(offset, self.text.here());
         }
     }
 

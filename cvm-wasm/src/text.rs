@@ -26,6 +26,15 @@ pub(crate) struct Jump {
 }
 
 impl Text {
+    /// An empty text, with room for what a module's code of so many bytes becomes: instructions of WebAssembly have 2 bytes
+    /// on average, those of CVM 3 to 4.
+    pub(crate) fn for_code(size: usize) -> Text {
+        Text {
+            bytes: Vec::with_capacity(size.saturating_mul(2)),
+            function_pointers: Vec::new(),
+        }
+    }
+
     /// Text offset of the next instruction.
     pub(crate) fn here(&self) -> u32 {
         self.bytes.len() as u32
@@ -37,6 +46,7 @@ impl Text {
     }
 
     /// An instruction without an operand.
+    #[inline]
     pub(crate) fn op(&mut self, opcode: Opcode) {
         self.bytes.push(opcode.byte());
     }
@@ -47,14 +57,17 @@ impl Text {
     }
 
     /// Pushes a constant.
+    #[inline]
     pub(crate) fn push(&mut self, value: u64) {
         encode(&mut self.bytes, shortest_push(value), value);
     }
 
     /// An instruction with a short pointer. The offset is one that fits (29 bits).
+    #[inline]
     pub(crate) fn at(&mut self, opcode: Opcode, tag: Tag, offset: u32) {
         let pointer = (tag as u32) << SHORT_OFFSET_BITS | offset;
-        encode(&mut self.bytes, opcode, u64::from(pointer));
+        let [a, b, c, d] = pointer.to_le_bytes();
+        self.bytes.extend_from_slice(&[opcode.byte(), a, b, c, d]);
     }
 
     /// Pushes the pointer to a function of the module.

@@ -156,13 +156,16 @@ pub fn decode(text: &[u8], at: usize) -> Result<(Instruction<'_>, usize), Decode
 /// [`OperandKind::Table`] has [`encode_switch`].
 #[inline]
 pub fn encode(text: &mut Vec<u8>, opcode: Opcode, operand: u64) {
-    let bytes = operand.to_le_bytes();
     let size = match opcode.operand() {
         OperandKind::Table => 0,
         kind => kind.size(),
     };
-    text.push(opcode.byte());
-    text.extend_from_slice(&bytes[..size]);
+    // As long as the longest instruction and then cut: a copy of known size is two stores.
+    let mut bytes = [opcode.byte(); 9];
+    bytes[1..].copy_from_slice(&operand.to_le_bytes());
+    let start = text.len();
+    text.extend_from_slice(&bytes);
+    text.truncate(start + 1 + size);
 }
 
 /// Appends a `switch` with these jump distances.

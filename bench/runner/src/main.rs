@@ -3,6 +3,7 @@
 //! ```text
 //! run-cvm MODE PROGRAM    runs it compiled and prints, behind what it prints, the seconds
 //! run-cvm load IMAGE      prints the seconds of reading and verifying, translating and compiling it
+//! run-cvm wasm MODULE     prints the seconds of making an image of a WebAssembly module, verifying and writing it
 //! ```
 //!
 //! The modes leave checks out (`no-accesses`, `no-stack`, `unchecked`), run with a limit (`fuel`, `timeout`), or do neither
@@ -19,7 +20,8 @@ use cvm::host::Host;
 use cvm::host::sys::{Sys, SysOptions};
 use cvm::machine::{Engine, Exit, Limits, Machine};
 use cvm::unchecked::{Checks, leave_out};
-use cvm::verify::{Module, load};
+use cvm::verify::{Module, load, verify};
+use cvm_spec::image::writer;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let mode = mode.to_string_lossy();
     let done = match &*mode {
         "load" => measure_load(image),
+        "wasm" => measure_wasm(image),
         mode => measure_run(mode, image),
     };
     match done {
@@ -102,5 +105,20 @@ fn measure_load(image: &OsString) -> Result<(), Box<dyn Error>> {
         }
         println!("{step} {:.6}", times[0] - times[1]);
     }
+    Ok(())
+}
+
+fn measure_wasm(module: &OsString) -> Result<(), Box<dyn Error>> {
+    let bytes = std::fs::read(module)?;
+    let start = Instant::now();
+    let image = cvm_wasm::translate(&bytes, &cvm_wasm::Options::default())?;
+    println!("translate {:.6}", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let written = writer::write(&image);
+    println!("write {:.6}", start.elapsed().as_secs_f64());
+    drop(written);
+    let start = Instant::now();
+    verify(image)?;
+    println!("verify {:.6}", start.elapsed().as_secs_f64());
     Ok(())
 }

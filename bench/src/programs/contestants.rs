@@ -19,11 +19,20 @@ enum Clock {
     Printed,
     /// In what `cvm run --stats` writes to standard error.
     Stats,
+    /// There as well, and compiling is not counted.
+    StatsWithoutCompiling,
 }
 
+/// CVM's engines: the contestant and what `cvm run --engine` calls it.
+const ENGINES: [(&str, &str); 3] = [
+    ("cvm interp", "interp"),
+    ("cvm jit", "jit"),
+    ("cvm auto", "auto"),
+];
+
 /// How a workload is run by a contestant.
-pub(super) struct Entry {
-    pub(super) contestant: &'static str,
+pub(crate) struct Entry {
+    pub(crate) contestant: &'static str,
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Option<(&'static str, OsString)>,
@@ -32,7 +41,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// In how many of the rounds it takes part.
-    pub(super) fn rounds(&self, rounds: usize) -> usize {
+    pub(crate) fn rounds(&self, rounds: usize) -> usize {
         match self.contestant {
             "Python" => rounds.min(PYTHON_ROUNDS),
             _ => rounds,
@@ -49,6 +58,8 @@ impl Entry {
         let sample = execute(&mut command, Output::Kept)?;
         let own = match self.clock {
             Clock::Stats => own_seconds(&sample.messages),
+            Clock::StatsWithoutCompiling => own_seconds(&sample.messages)
+                .map(|seconds| seconds - compile_seconds(&sample.messages)),
             Clock::Printed => {
                 let mut words = sample.output.split_whitespace();
                 words.nth(1).and_then(|text| text.parse().ok())
@@ -65,7 +76,7 @@ impl Entry {
 }
 
 /// What is installed.
-pub(super) struct Peers {
+pub(crate) struct Peers {
     facts: Vec<(String, String)>,
     choice: Choice,
     gcc: bool,
@@ -80,7 +91,7 @@ pub(super) struct Peers {
 
 impl Peers {
     /// Finds them, and builds what has to be built.
-    pub(super) fn find(tools: &Tools, choice: &Choice) -> Result<Peers, Error> {
+    pub(crate) fn find(tools: &Tools, choice: &Choice) -> Result<Peers, Error> {
         let mut facts = Vec::new();
         let mut installed = |program: &'static str, flag| {
             let version = find(program, flag);
@@ -116,7 +127,7 @@ impl Peers {
     }
 
     /// Names and versions.
-    pub(super) fn facts(&self) -> &[(String, String)] {
+    pub(crate) fn facts(&self) -> &[(String, String)] {
         &self.facts
     }
 
@@ -137,6 +148,37 @@ impl Peers {
         self.prepare_native(tools, workload, directory, &mut entries)?;
         self.prepare_wasm(tools, workload, directory, &mut entries)?;
         self.prepare_scripts(tools, workload, &mut entries);
+        Ok(entries)
+    }
+
+    /// Prepares a workload for those who run C: native compilers, and WebAssembly, of which all run the same module.
+    pub(crate) fn prepare_c(
+        &self,
+        tools: &Tools,
+        workload: &str,
+        directory: &Path,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        self.prepare_native(tools, workload, directory, &mut entries)?;
+        self.prepare_wasm(tools, workload, directory, &mut entries)?;
+        let module = module(workload, directory);
+        if !self.wasm {
+            return Ok(entries);
+        }
+        for (contestant, engine) in ENGINES {
+            let flags = flags_for(engine).into_iter();
+            let arguments = flags.chain(["--invoke", "run"]).map(OsString::from);
+            let arguments = arguments.chain([module.clone().into()]).collect();
+            let before = entries.len();
+            self.add(&mut entries, contestant, &tools.cvm, arguments);
+            for entry in &mut entries[before..] {
+                // `auto` compiles beside the run.
+                entry.clock = match engine {
+                    "jit" => Clock::StatsWithoutCompiling,
+                    _ => Clock::Stats,
+                };
+            }
+        }
         Ok(entries)
     }
 
@@ -173,11 +215,7 @@ impl Peers {
             .arg(&image)
             .arg(program.with_extension("cvma"));
         execute(&mut assemble, Output::Dropped)?;
-        for (contestant, engine) in [
-            ("cvm interp", "interp"),
-            ("cvm jit", "jit"),
-            ("cvm auto", "auto"),
-        ] {
+        for (contestant, engine) in ENGINES {
             let arguments = flags(tools, workload, engine)?;
             let arguments = arguments
                 .into_iter()
@@ -231,7 +269,7 @@ impl Peers {
         if !self.wasm {
             return Ok(());
         }
-        let module = directory.join(format!("{workload}.wasm"));
+        let module = module(workload, directory);
         let mut compile = Command::new("clang");
         compile
             .args([
@@ -285,6 +323,23 @@ impl Peers {
     }
 }
 
+/// The module that clang makes of a workload.
+pub(crate) fn module(workload: &str, directory: &Path) -> PathBuf {
+    directory.join(workload).with_extension("wasm")
+}
+
+/// The flags with which `cvm` runs anything here.
+fn flags_for(engine: &str) -> [&str; 6] {
+    [
+        "run",
+        "--engine",
+        engine,
+        "--stats",
+        "--fault-format",
+        "json",
+    ]
+}
+
 /// The flags with which `cvm` runs a workload.
 pub(crate) fn flags(tools: &Tools, workload: &str, engine: &str) -> Result<Vec<OsString>, Error> {
     let source = tools
@@ -293,14 +348,7 @@ pub(crate) fn flags(tools: &Tools, workload: &str, engine: &str) -> Result<Vec<O
         .join(workload)
         .with_extension("cvma");
     let text = std::fs::read_to_string(&source).map_err(Error::io(source.display().to_string()))?;
-    let mut flags = vec![
-        "run",
-        "--engine",
-        engine,
-        "--stats",
-        "--fault-format",
-        "json",
-    ];
+    let mut flags = flags_for(engine).to_vec();
     if text.contains("\n.foreign ") {
         flags.push("--allow-ffi=libc.so.6");
     }
@@ -309,9 +357,18 @@ pub(crate) fn flags(tools: &Tools, workload: &str, engine: &str) -> Result<Vec<O
 
 /// `cvm run --stats`: the seconds of the run itself.
 pub(crate) fn own_seconds(messages: &str) -> Option<f64> {
+    seconds_at(messages, "/nanoseconds")
+}
+
+/// `cvm run --stats`: the seconds of the run in which it compiled.
+fn compile_seconds(messages: &str) -> f64 {
+    seconds_at(messages, "/compiled/nanoseconds").unwrap_or(0.0)
+}
+
+fn seconds_at(messages: &str, place: &str) -> Option<f64> {
     messages.lines().rev().find_map(|line| {
         let object: serde_json::Value = serde_json::from_str(line).ok()?;
-        let nanoseconds: f64 = object["nanoseconds"].as_str()?.parse().ok()?;
+        let nanoseconds: f64 = object.pointer(place)?.as_str()?.parse().ok()?;
         Some(nanoseconds * 1e-9)
     })
 }

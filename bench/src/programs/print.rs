@@ -8,7 +8,7 @@ use crate::report::{Table, percent, print_columns, seconds};
 const REFERENCES: [&str; 4] = ["gcc -O2", "wasmtime", "wasmi", "Lua"];
 
 /// The median of a contestant's own seconds on a workload.
-pub(super) fn median(table: &Table, workload: &str, contestant: &str) -> Option<f64> {
+pub(crate) fn median(table: &Table, workload: &str, contestant: &str) -> Option<f64> {
     let row = table
         .rows
         .iter()
@@ -17,7 +17,7 @@ pub(super) fn median(table: &Table, workload: &str, contestant: &str) -> Option<
 }
 
 /// The geometric mean of one contestant's times divided by another's, and the number of workloads that both ran.
-pub(super) fn mean_ratio(table: &Table, contestant: &str, other: &str) -> Option<(f64, usize)> {
+pub(crate) fn mean_ratio(table: &Table, contestant: &str, other: &str) -> Option<(f64, usize)> {
     let ratios: Vec<f64> = WORKLOADS
         .iter()
         .filter_map(|(workload, _)| {
@@ -30,7 +30,7 @@ pub(super) fn mean_ratio(table: &Table, contestant: &str, other: &str) -> Option
 }
 
 /// Contestants in the order in which they ran.
-pub(super) fn contestants(table: &Table) -> Vec<&str> {
+pub(crate) fn contestants(table: &Table) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for row in &table.rows {
         if !names.contains(&row.contestant.as_str()) {

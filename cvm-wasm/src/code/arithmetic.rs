@@ -5,7 +5,7 @@ use wasmparser::Operator;
 
 /// The instruction that does the same to cells whose upper half is 0 where they hold 32 bits, and leaves such cells.
 #[rustfmt::skip]
-pub(super) fn same(operator: &Operator<'_>) -> Option<Opcode> {
+pub(super) const fn same(operator: &Operator<'_>) -> Option<Opcode> {
     Some(match operator {
         Operator::Nop => Opcode::Nop,
         Operator::Drop => Opcode::Drop,
@@ -93,7 +93,7 @@ pub(super) fn same(operator: &Operator<'_>) -> Option<Opcode> {
 }
 
 /// Whether an instruction leaves the stack's cells as they are: it says how their bits are meant.
-pub(super) fn is_nothing(operator: &Operator<'_>) -> bool {
+pub(super) const fn is_nothing(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
         Operator::I64ExtendI32U
@@ -106,7 +106,7 @@ pub(super) fn is_nothing(operator: &Operator<'_>) -> bool {
 
 /// Whether an instruction pops the top cell and does not look at its upper half.
 #[rustfmt::skip]
-pub(super) fn ignores_upper_half(operator: &Operator<'_>) -> bool {
+pub(super) const fn ignores_upper_half(operator: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(
         operator,

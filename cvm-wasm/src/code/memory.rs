@@ -12,60 +12,24 @@ use crate::program::Extra;
 
 /// What comes behind a load.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
+pub(super) enum After {
     Nothing,
     /// The instruction sign-extends to 64 bits where 32 are wanted.
     Narrow,
 }
 
 impl Body<'_, '_, '_> {
-    /// Translates what works on memory; whether it was such an instruction.
-    pub(super) fn memory(&mut self, operator: &Operator<'_>) -> bool {
-        let (memarg, opcode, after) = match operator {
-            Operator::I32Load { memarg }
-            | Operator::F32Load { memarg }
-            | Operator::I64Load32U { memarg } => (memarg, Opcode::DReadA, After::Nothing),
-            Operator::I64Load { memarg } | Operator::F64Load { memarg } => {
-                (memarg, Opcode::QReadA, After::Nothing)
-            }
-            Operator::I32Load8U { memarg } | Operator::I64Load8U { memarg } => {
-                (memarg, Opcode::BReadA, After::Nothing)
-            }
-            Operator::I32Load16U { memarg } | Operator::I64Load16U { memarg } => {
-                (memarg, Opcode::WReadA, After::Nothing)
-            }
-            Operator::I64Load8S { memarg } => (memarg, Opcode::BReadSA, After::Nothing),
-            Operator::I64Load16S { memarg } => (memarg, Opcode::WReadSA, After::Nothing),
-            Operator::I64Load32S { memarg } => (memarg, Opcode::DReadSA, After::Nothing),
-            Operator::I32Load8S { memarg } => (memarg, Opcode::BReadSA, After::Narrow),
-            Operator::I32Load16S { memarg } => (memarg, Opcode::WReadSA, After::Narrow),
-            _ => return self.store(operator) || self.bulk(operator),
-        };
+    /// A load, by this instruction.
+    pub(super) fn load(&mut self, memarg: &MemArg, opcode: Opcode, after: After) {
         let offset = self.offset(memarg, false);
         self.program.text.at(opcode, Tag::Heap, offset);
         self.is_dirty = after == After::Narrow;
-        true
     }
 
-    fn store(&mut self, operator: &Operator<'_>) -> bool {
-        let (memarg, opcode) = match operator {
-            Operator::I32Store { memarg }
-            | Operator::F32Store { memarg }
-            | Operator::I64Store32 { memarg } => (memarg, Opcode::DWriteA),
-            Operator::I64Store { memarg } | Operator::F64Store { memarg } => {
-                (memarg, Opcode::QWriteA)
-            }
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
-                (memarg, Opcode::BWriteA)
-            }
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
-                (memarg, Opcode::WWriteA)
-            }
-            _ => return false,
-        };
+    /// A store, by this instruction.
+    pub(super) fn store(&mut self, memarg: &MemArg, opcode: Opcode) {
         let offset = self.offset(memarg, true);
         self.program.text.at(opcode, Tag::Heap, offset);
-        true
     }
 
     /// The offset that the access instruction can hold. One that it cannot is added to the address, which lies under
@@ -92,7 +56,8 @@ impl Body<'_, '_, '_> {
         0
     }
 
-    fn bulk(&mut self, operator: &Operator<'_>) -> bool {
+    /// Translates what works on the whole memory or on ranges of it; whether it was such an instruction.
+    pub(super) fn bulk(&mut self, operator: &Operator<'_>) -> bool {
         let memory = self.program.module.memory;
         let has_no_pages = memory.is_some_and(|memory| memory.largest == 0 && !memory.is_imported);
         let text = &mut self.program.text;

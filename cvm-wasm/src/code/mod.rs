@@ -13,6 +13,7 @@ mod arithmetic;
 mod control;
 mod memory;
 mod table;
+mod visit;
 
 use cvm_spec::image::Function;
 use cvm_spec::isa::Opcode;
@@ -26,6 +27,8 @@ use wasmparser::{
 use crate::error::{TranslateError, unsupported};
 use crate::program::Program;
 use control::{Jumps, Label};
+use memory::After;
+use visit::Visitor;
 
 /// Cells that the code of one instruction may use besides its operands.
 const SPARE: u32 = 8;
@@ -37,6 +40,7 @@ pub(crate) struct Scratch {
     operators: OperatorsReaderAllocations,
     labels: Vec<Label>,
     jumps: Jumps,
+    floats: Vec<bool>,
 }
 
 /// One function under translation.
@@ -50,8 +54,8 @@ struct Body<'t, 'm, 'a> {
     is_dirty: bool,
     /// Depth of the operand stack before the instruction.
     height: u32,
-    /// Types of arguments and locals: (first index behind them, type).
-    locals: Vec<(u32, ValType)>,
+    /// For each argument and local, whether it holds a binary64.
+    floats: &'t [bool],
 }
 
 /// Translates the function with this number among those that have a body.
@@ -74,26 +78,25 @@ pub(crate) fn translate(
     .into_validator(std::mem::take(&mut scratch.validator));
 
     let start = program.text.here();
-    program.note_origin(Some(body.range().start));
-    let function_type = &module.types[type_index as usize];
-    let mut locals: Vec<(u32, ValType)> = Vec::new();
-    let mut count = 0;
-    for argument in function_type.params() {
-        count += 1;
-        add_local(&mut locals, count, *argument);
+    if let Some(lines) = &mut program.lines {
+        lines.begin_function(body.range().start, start);
     }
+    let function_type = &module.types[type_index as usize];
+    let floats = &mut scratch.floats;
+    floats.clear();
+    floats.extend(function_type.params().iter().map(is_float));
     let mut reader = body.get_binary_reader();
     for _ in 0..reader.read_var_u32()? {
         let offset = reader.original_position();
         let more = reader.read_var_u32()?;
         let value_type = reader.read()?;
         validator.define_locals(offset, more, value_type)?;
-        count += more;
-        add_local(&mut locals, count, value_type);
+        floats.resize(floats.len() + more as usize, is_float(&value_type));
         for _ in 0..more {
             program.text.with(Opcode::Declare, 1);
         }
     }
+    let count = floats.len() as u32;
     let most = check_cells(count, 0, reader.original_position())?;
 
     scratch.labels.clear();
@@ -101,33 +104,35 @@ pub(crate) fn translate(
     scratch
         .labels
         .push(Label::of_function(function_type.results().len() as u32));
-    let mut translator = Body {
-        program,
-        labels: &mut scratch.labels,
-        jumps: &mut scratch.jumps,
-        dead: None,
-        is_dirty: false,
-        height: 0,
-        locals,
+    let mut visitor = Visitor {
+        validator,
+        offset: 0,
+        body: Body {
+            program,
+            labels: &mut scratch.labels,
+            jumps: &mut scratch.jumps,
+            dead: None,
+            is_dirty: false,
+            height: 0,
+            floats: &scratch.floats,
+        },
     };
     let mut reader =
         OperatorsReader::new_with_allocs(reader, std::mem::take(&mut scratch.operators));
     while !reader.eof() {
-        let (operator, offset) = reader.read_with_offset()?;
-        let height = validator.operand_stack_height();
-        validator.op(offset, &operator)?;
-        translator.height = height;
+        let offset = reader.original_position();
+        let height = visitor.validator.operand_stack_height();
         if height > most {
             check_cells(count, height, offset)?;
         }
-        if translator.program.origins.is_some() {
-            translator.program.note_origin(Some(offset));
-        }
-        translator.step(&operator, offset)?;
+        visitor.offset = offset;
+        visitor.body.height = height;
+        visitor.body.program.note_line(offset);
+        reader.visit_operator(&mut visitor)?.map_err(|error| *error)?;
     }
     reader.finish()?;
     scratch.operators = reader.into_allocations();
-    scratch.validator = validator.into_allocations();
+    scratch.validator = visitor.validator.into_allocations();
 
     program.text.check_size(body.range().end)?;
     let end = program.text.here();
@@ -140,12 +145,8 @@ pub(crate) fn translate(
     Ok(())
 }
 
-/// Notes that the locals up to before `end` have a type.
-fn add_local(locals: &mut Vec<(u32, ValType)>, end: u32, value_type: ValType) {
-    match locals.last_mut() {
-        Some((last, same)) if *same == value_type => *last = end,
-        _ => locals.push((end, value_type)),
-    }
+fn is_float(value_type: &ValType) -> bool {
+    *value_type == ValType::F64
 }
 
 /// The operand depth that a function with so many locals may have. Fails if there is no room for what it has.
@@ -163,6 +164,25 @@ fn check_cells(locals: u32, height: u32, offset: u64) -> Result<u32, TranslateEr
 }
 
 impl Body<'_, '_, '_> {
+    /// Translates an instruction that has been validated, of which `same` is what [`arithmetic`] says.
+    #[inline]
+    fn step_simple(
+        &mut self,
+        same: Option<Opcode>,
+        ignores_upper_half: bool,
+        operator: &Operator<'_>,
+        offset: u64,
+    ) -> Result<(), TranslateError> {
+        let (Some(opcode), None) = (same, self.dead) else {
+            return self.step(operator, offset);
+        };
+        if std::mem::take(&mut self.is_dirty) && !ignores_upper_half {
+            self.program.text.op(Opcode::IZextD);
+        }
+        self.program.text.op(opcode);
+        Ok(())
+    }
+
     /// Translates one instruction, which has been validated.
     fn step(&mut self, operator: &Operator<'_>, offset: u64) -> Result<(), TranslateError> {
         if let Some(nested) = self.dead {
@@ -175,55 +195,96 @@ impl Body<'_, '_, '_> {
                 return Ok(());
             }
         }
-        if let Some(opcode) = arithmetic::same(operator) {
-            self.program.text.op(opcode);
-            return Ok(());
-        }
-        if arithmetic::is_nothing(operator) {
-            return Ok(());
-        }
-        if self.control(operator, offset)? || self.memory(operator) || self.table(operator) {
-            return Ok(());
-        }
         let text = &mut self.program.text;
-        match *operator {
-            Operator::LocalGet { local_index } => self.local(Opcode::IReadA, local_index),
-            Operator::LocalSet { local_index } => self.local(Opcode::IWriteA, local_index),
+        match operator {
+            Operator::LocalGet { local_index } => self.local_get(*local_index),
+            Operator::LocalSet { local_index } => self.local_set(*local_index),
             Operator::LocalTee { local_index } => {
                 text.op(Opcode::Dup);
-                self.local(Opcode::IWriteA, local_index);
+                self.local_set(*local_index);
             }
-            Operator::GlobalGet { global_index } => self.program.global_get(global_index),
-            Operator::GlobalSet { global_index } => self.program.global_set(global_index),
-            Operator::I32Const { value } => text.push(u64::from(value as u32)),
-            Operator::I64Const { value } => text.push(value as u64),
+            Operator::I32Const { value } => text.push(u64::from(*value as u32)),
+            Operator::I64Const { value } => text.push(*value as u64),
             Operator::F32Const { value } => text.push(u64::from(value.bits())),
             Operator::F64Const { value } => text.push(value.bits()),
-            Operator::RefNull { .. } => text.push(0),
-            Operator::RefFunc { function_index } => text.push_function(function_index),
+            Operator::GlobalGet { global_index } => self.program.global_get(*global_index),
+            Operator::GlobalSet { global_index } => self.program.global_set(*global_index),
             Operator::I32WrapI64 => self.is_dirty = true,
-            ref other => {
-                let name = format!("{other:?}");
-                let name = name.split([' ', '{', '(']).next().unwrap_or_default();
-                let message = format!("the instruction {name}");
-                return Err(unsupported("instruction", message, offset));
+            Operator::RefNull { .. } => text.push(0),
+            Operator::RefFunc { function_index } => text.push_function(*function_index),
+            Operator::I32Load { memarg }
+            | Operator::F32Load { memarg }
+            | Operator::I64Load32U { memarg } => self.load(memarg, Opcode::DReadA, After::Nothing),
+            Operator::I64Load { memarg } | Operator::F64Load { memarg } => {
+                self.load(memarg, Opcode::QReadA, After::Nothing);
             }
+            Operator::I32Load8U { memarg } | Operator::I64Load8U { memarg } => {
+                self.load(memarg, Opcode::BReadA, After::Nothing);
+            }
+            Operator::I32Load16U { memarg } | Operator::I64Load16U { memarg } => {
+                self.load(memarg, Opcode::WReadA, After::Nothing);
+            }
+            Operator::I64Load8S { memarg } => self.load(memarg, Opcode::BReadSA, After::Nothing),
+            Operator::I64Load16S { memarg } => self.load(memarg, Opcode::WReadSA, After::Nothing),
+            Operator::I64Load32S { memarg } => self.load(memarg, Opcode::DReadSA, After::Nothing),
+            Operator::I32Load8S { memarg } => self.load(memarg, Opcode::BReadSA, After::Narrow),
+            Operator::I32Load16S { memarg } => self.load(memarg, Opcode::WReadSA, After::Narrow),
+            Operator::I32Store { memarg }
+            | Operator::F32Store { memarg }
+            | Operator::I64Store32 { memarg } => self.store(memarg, Opcode::DWriteA),
+            Operator::I64Store { memarg } | Operator::F64Store { memarg } => {
+                self.store(memarg, Opcode::QWriteA);
+            }
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
+                self.store(memarg, Opcode::BWriteA);
+            }
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
+                self.store(memarg, Opcode::WWriteA);
+            }
+            _ => return self.step_other(operator, offset),
         }
         Ok(())
     }
 
-    /// Reads or writes a local; those that hold a binary64 with the instructions that say so.
-    fn local(&mut self, opcode: Opcode, local: u32) {
-        let after = self.locals.partition_point(|(end, _)| *end <= local);
-        let is_float = self
-            .locals
-            .get(after)
-            .is_some_and(|(_, value_type)| *value_type == ValType::F64);
-        let opcode = match (opcode, is_float) {
-            (Opcode::IReadA, true) => Opcode::FReadA,
-            (Opcode::IWriteA, true) => Opcode::FWriteA,
-            (opcode, _) => opcode,
+    /// Translates an instruction that is none of the simple ones.
+    fn step_other(&mut self, operator: &Operator<'_>, offset: u64) -> Result<(), TranslateError> {
+        if self.control(operator, offset)?
+            || self.bulk(operator)
+            || self.table(operator)
+            || arithmetic::is_nothing(operator)
+        {
+            return Ok(());
+        }
+        if let Some(opcode) = arithmetic::same(operator) {
+            self.program.text.op(opcode);
+            return Ok(());
+        }
+        let name = format!("{operator:?}");
+        let name = name.split([' ', '{', '(']).next().unwrap_or_default();
+        let message = format!("the instruction {name}");
+        Err(unsupported("instruction", message, offset))
+    }
+
+    /// Pushes a local.
+    fn local_get(&mut self, local: u32) {
+        let opcode = match self.holds_float(local) {
+            true => Opcode::FReadA,
+            false => Opcode::IReadA,
         };
         self.program.text.at(opcode, Tag::Local, local * 8);
+    }
+
+    /// Pops a local.
+    fn local_set(&mut self, local: u32) {
+        let opcode = match self.holds_float(local) {
+            true => Opcode::FWriteA,
+            false => Opcode::IWriteA,
+        };
+        self.program.text.at(opcode, Tag::Local, local * 8);
+    }
+
+    /// Whether a local holds a binary64: the instructions on it say so.
+    fn holds_float(&self, local: u32) -> bool {
+        self.floats.get(local as usize).is_some_and(|float| *float)
     }
 }
