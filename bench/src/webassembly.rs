@@ -33,6 +33,8 @@ const RATIOS: [(&str, &str); 5] = [
 struct Sample {
     name: String,
     path: PathBuf,
+    /// It has the export `run` and imports nothing.
+    is_workload: bool,
 }
 
 /// Measures and prints. `modules` are translated and counted besides those that are built here.
@@ -64,6 +66,7 @@ pub(crate) fn run(
             .to_string_lossy()
             .into(),
         path: path.clone(),
+        is_workload: false,
     });
     let large: Vec<Sample> = with_library.into_iter().chain(given).collect();
     if "translation".contains(only) {
@@ -105,7 +108,11 @@ fn workloads(
         let path = module(workload, directory);
         if path.exists() {
             let name = workload.to_string();
-            built.push(Sample { name, path });
+            built.push(Sample {
+                name,
+                path,
+                is_workload: true,
+            });
         }
         eprintln!("{workload} done");
     }
@@ -162,6 +169,7 @@ fn library_programs(tools: &Tools, directory: &Path) -> Result<Vec<Sample>, Erro
             Ok(()) => programs.push(Sample {
                 name: name.into(),
                 path,
+                is_workload: false,
             }),
             Err(Error::Failed { .. }) => {
                 eprintln!("clang has no C library for WebAssembly: {name} is left out");

@@ -11,10 +11,10 @@ use crate::constant::Constant;
 use crate::error::TranslateError;
 use crate::layout::CELL;
 use crate::module::{FunctionImport, Global, Placement};
+use crate::names;
 use crate::program::{Extra, Program};
 use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
-use crate::names;
 
 /// Name of the function that a program begins with.
 const START: &str = "_start";

@@ -189,6 +189,8 @@ fn unit_rows<'a>(
     let mut files: HashMap<u64, Option<u16>> = HashMap::new();
     let mut program = program.rows();
     let mut sequence: Vec<Row> = Vec::new();
+    // Rows of one file stand together.
+    let mut last: Option<(u64, Option<u16>)> = None;
     while let Some((header, row)) = program.next_row()? {
         let address = row.address();
         if row.end_sequence() {
@@ -200,9 +202,13 @@ fn unit_rows<'a>(
             continue;
         }
         let file = row.file_index();
-        let source = *files
-            .entry(file)
-            .or_insert_with(|| sources.number(file_name(dwarf, unit, header, file)?));
+        let source = match last {
+            Some((same, source)) if same == file => source,
+            _ => *files
+                .entry(file)
+                .or_insert_with(|| sources.number(file_name(dwarf, unit, header, file)?)),
+        };
+        last = Some((file, source));
         let line = row.line().map_or(0, |line| line.get());
         let column = match row.column() {
             gimli::ColumnType::LeftEdge => 1,

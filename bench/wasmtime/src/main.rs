@@ -2,48 +2,31 @@
 //!
 //! Prints the result and the seconds that the call took. Loading and compiling the module is not counted, as it is not for
 //! the other contestants that report their own time. With `--load` it only compiles the module, on one thread, and prints
-//! `compile` and the seconds; with `--start` it runs the export `_start`, with as much of WASI as `puts` needs.
+//! `compile` and the seconds; with `--start` it runs the export `_start`, with as much of WASI as `puts` needs; with `--count` it
+//! runs `run` and prints how many instructions that took, of those that do something (`nop`, `drop`, blocks and their ends do not).
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use wasmtime::{Caller, Engine, Extern, Instance, Linker, Module, Store};
+use wasmtime::{Caller, Config, Engine, Extern, Instance, Linker, Module, Store};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    let loads = arguments.next_if(|argument| argument == "--load").is_some();
-    let starts = arguments.next_if(|argument| argument == "--start").is_some();
+    let mut has = |flag| arguments.next_if(|argument| argument == flag).is_some();
+    let step = match () {
+        () if has("--load") => load,
+        () if has("--start") => start,
+        () if has("--count") => count,
+        () => run,
+    };
     let Some(path) = arguments.next() else {
-        eprintln!("usage: run-wasmtime [--load | --start] MODULE");
+        eprintln!("usage: run-wasmtime [--load | --start | --count] MODULE");
         return ExitCode::from(64);
     };
-    if starts {
-        return match start(path.as_ref()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{}: {error}", path.display());
-                ExitCode::FAILURE
-            }
-        };
-    }
-    if loads {
-        return match load(path.as_ref()) {
-            Ok(seconds) => {
-                println!("compile {seconds:.6}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("{}: {error}", path.display());
-                ExitCode::FAILURE
-            }
-        };
-    }
-    match run(path.as_ref()) {
-        Ok((result, seconds)) => {
-            println!("{result} {seconds:.6}");
-            ExitCode::SUCCESS
-        }
+    match step(path.as_ref()) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", path.display());
             ExitCode::FAILURE
@@ -51,15 +34,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(path: &std::path::Path) -> wasmtime::Result<f64> {
+fn load(path: &Path) -> wasmtime::Result<()> {
     let bytes = std::fs::read(path)?;
     let engine = Engine::default();
     let start = Instant::now();
     Module::new(&engine, bytes)?;
-    Ok(start.elapsed().as_secs_f64())
+    println!("compile {:.6}", start.elapsed().as_secs_f64());
+    Ok(())
 }
 
-fn run(path: &std::path::Path) -> wasmtime::Result<(i64, f64)> {
+fn run(path: &Path) -> wasmtime::Result<()> {
     let engine = Engine::default();
     let module = Module::new(&engine, std::fs::read(path)?)?;
     let mut store = Store::new(&engine, ());
@@ -67,10 +51,25 @@ fn run(path: &std::path::Path) -> wasmtime::Result<(i64, f64)> {
     let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
     let start = Instant::now();
     let result = run.call(&mut store, ())?;
-    Ok((result, start.elapsed().as_secs_f64()))
+    println!("{result} {:.6}", start.elapsed().as_secs_f64());
+    Ok(())
 }
 
-fn start(path: &std::path::Path) -> wasmtime::Result<()> {
+fn count(path: &Path) -> wasmtime::Result<()> {
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    let engine = Engine::new(&config)?;
+    let module = Module::new(&engine, std::fs::read(path)?)?;
+    let mut store = Store::new(&engine, ());
+    store.set_fuel(u64::MAX)?;
+    let instance = Instance::new(&mut store, &module, &[])?;
+    let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
+    run.call(&mut store, ())?;
+    println!("{}", u64::MAX - store.get_fuel()?);
+    Ok(())
+}
+
+fn start(path: &Path) -> wasmtime::Result<()> {
     let engine = Engine::default();
     let module = Module::new(&engine, std::fs::read(path)?)?;
     let mut store = Store::new(&engine, ());
@@ -87,20 +86,28 @@ fn wasi(engine: &Engine) -> Result<Linker<()>, wasmtime::Error> {
     const BAD_FILE: i32 = 8;
     const INVALID: i32 = 28;
     let mut linker = Linker::new(engine);
-    linker.func_wrap(NAMESPACE, "fd_write", |mut caller: Caller<'_, ()>, file: i32, list: i32, count: i32, written: i32| {
-        let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-            return INVALID;
-        };
-        if file != 1 {
-            return BAD_FILE;
-        }
-        let done = print_all(memory.data_mut(&mut caller), list, count, written);
-        done.map_or(INVALID, |()| 0)
-    })?;
+    linker.func_wrap(
+        NAMESPACE,
+        "fd_write",
+        |mut caller: Caller<'_, ()>, file: i32, list: i32, count: i32, written: i32| {
+            let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+                return INVALID;
+            };
+            if file != 1 {
+                return BAD_FILE;
+            }
+            let done = print_all(memory.data_mut(&mut caller), list, count, written);
+            done.map_or(INVALID, |()| 0)
+        },
+    )?;
     linker.func_wrap(NAMESPACE, "fd_close", |_: i32| BAD_FILE)?;
-    linker.func_wrap(NAMESPACE, "fd_seek", |_: i32, _: i64, _: i32, _: i32| BAD_FILE)?;
+    linker.func_wrap(NAMESPACE, "fd_seek", |_: i32, _: i64, _: i32, _: i32| {
+        BAD_FILE
+    })?;
     linker.func_wrap(NAMESPACE, "fd_fdstat_get", |_: i32, _: i32| BAD_FILE)?;
-    linker.func_wrap(NAMESPACE, "proc_exit", |_: i32| Err::<(), _>(wasmtime::Error::msg("the program failed")))?;
+    linker.func_wrap(NAMESPACE, "proc_exit", |_: i32| {
+        Err::<(), _>(wasmtime::Error::msg("the program failed"))
+    })?;
     Ok(linker)
 }
 
@@ -120,7 +127,9 @@ fn print_all(memory: &mut [u8], list: i32, count: i32, written: i32) -> Option<(
         total = total.checked_add(length)?;
     }
     output.flush().ok()?;
-    let place = memory.get_mut(written as u32 as usize..)?.first_chunk_mut()?;
+    let place = memory
+        .get_mut(written as u32 as usize..)?
+        .first_chunk_mut()?;
     *place = total.to_le_bytes();
     Some(())
 }

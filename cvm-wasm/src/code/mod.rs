@@ -128,7 +128,9 @@ pub(crate) fn translate(
         visitor.offset = offset;
         visitor.body.height = height;
         visitor.body.program.note_line(offset);
-        reader.visit_operator(&mut visitor)?.map_err(|error| *error)?;
+        reader
+            .visit_operator(&mut visitor)?
+            .map_err(|error| *error)?;
     }
     reader.finish()?;
     scratch.operators = reader.into_allocations();
