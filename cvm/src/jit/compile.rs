@@ -420,6 +420,9 @@ impl<'a> Compiler<'a> {
         self.context
             .compile(&*self.isa, &mut control)
             .map_err(|error| failed(error.inner.to_string()))?;
+        if std::env::var_os("CLIF").is_some() {
+            eprintln!("{}", self.context.func.display());
+        }
         let code = self
             .context
             .compiled_code()

@@ -83,7 +83,7 @@ impl Lowering<'_, '_> {
     fn target(&self, distance: i32) -> Block {
         let target = self.body.target(self.number, distance);
         target
-            .and_then(|target| self.blocks[target])
+            .and_then(|target| self.block_from(self.number, target))
             .expect("the verifier checked jump targets")
     }
 
@@ -93,7 +93,7 @@ impl Lowering<'_, '_> {
         let condition = value::condition(&mut self.b, condition);
         let target = self.target(distance);
         self.stack.settle(&mut self.b);
-        let next = match self.blocks[self.number + 1] {
+        let next = match self.block_from(self.number, self.number + 1) {
             Some(block) => block,
             None => self.b.create_block(),
         };

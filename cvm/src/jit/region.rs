@@ -471,7 +471,8 @@ impl Lowering<'_, '_> {
                 _ if self.is_ended => {}
                 Some(next) => self.join_exit(next.block, &next.held.clone()),
                 None => {
-                    let block = self.blocks[end].expect("a region that goes on ends at a target");
+                    let block = self.block_from(self.number, end);
+                    let block = block.expect("a region that goes on ends at a target");
                     self.stack.settle(&mut self.b);
                     self.b.ins().jump(block, &[]);
                 }
