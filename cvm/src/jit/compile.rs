@@ -420,7 +420,6 @@ impl<'a> Compiler<'a> {
         self.context
             .compile(&*self.isa, &mut control)
             .map_err(|error| failed(error.inner.to_string()))?;
-        if std::env::var_os("CLIF").is_some() {
             eprintln!("{}", self.context.func.display());
         }
         let code = self

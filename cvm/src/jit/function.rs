@@ -1,7 +1,7 @@
 //! Compilation of one function to Cranelift's intermediate form, instruction by instruction.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
@@ -101,6 +101,8 @@ pub(super) struct Lowering<'l, 'a> {
     /// Of loop heads: the block through which the loop is entered. What Cranelift moves out of the loop comes to stand
     /// there, and not in a loop in front of this one.
     pub(super) entries: Vec<Option<Block>>,
+    /// Values of 64 bits whose upper half is 0, as far as that is worth knowing.
+    pub(super) narrow: HashSet<Value>,
     /// Number and text offset of the instruction under compilation.
     pub(super) number: usize,
     pub(super) at: u32,
@@ -224,6 +226,7 @@ pub(super) fn build<'l, 'a>(
         shape,
         blocks: vec![None; body.instructions.len()],
         entries: vec![None; body.instructions.len()],
+        narrow: HashSet::new(),
         number: 0,
         at: body.start,
         declared: 0,
@@ -485,7 +488,14 @@ impl Lowering<'_, '_> {
     pub(super) fn read_slot(&mut self, number: u32) -> Cell {
         let Slot { variable, local } = self.slots[number as usize];
         let value = self.b.use_var(variable);
-        Cell::float(local.kind, value, local.lazy).hinted(local.hint)
+        let cell = Cell::float(local.kind, value, local.lazy).hinted(local.hint);
+        match local.narrow {
+            true => {
+                self.narrow.insert(value);
+                cell.bounded(u64::from(u32::MAX))
+            }
+            false => cell,
+        }
     }
 
     pub(super) fn write_slot(&mut self, number: u32, cell: Cell) {

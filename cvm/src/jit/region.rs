@@ -49,10 +49,8 @@ pub(super) enum Kind {
 /// A base or an offset, as the sum of a value and a constant.
 #[derive(Clone, Copy, Debug)]
 struct Sum {
-    /// What the constant is added to.
-    root: Value,
-    /// The same with all its bits, where the root is the lower half of something.
-    whole: Option<Value>,
+    /// What the constant is added to: with all its bits, if it is the lower half of something.
+    key: Value,
     /// The constant; of a sum of 32 bits, as a signed number.
     added: i64,
 }
@@ -62,8 +60,10 @@ struct Sum {
 struct Group {
     kind: Kind,
     tag: Tag,
-    /// The base, or the offset. One of 32 bits stands for sums that wrap at 32 bits, any other for itself, and for sums
-    /// of its lower half.
+    /// What the accesses have in common.
+    key: Value,
+    /// The same, as the check uses it. With 32 bits, the check is right for sums that have wrapped as well; with 64, it
+    /// sends them out of line.
     root: Value,
     /// Smallest constant that is added to the root, before the distance is.
     low: i64,
@@ -209,8 +209,7 @@ impl Lowering<'_, '_> {
             _ => None,
         };
         let sum = sum.unwrap_or(Sum {
-            root: value,
-            whole: None,
+            key: value,
             added: 0,
         });
         let from_root = sum.added + i64::from(distance);
@@ -239,12 +238,7 @@ impl Lowering<'_, '_> {
     /// The group that an access belongs to.
     fn group_of(&self, kind: Kind, tag: Tag, sum: Sum) -> Option<usize> {
         self.region.groups.iter().position(|group| {
-            group.kind == kind
-                && group.tag == tag
-                && (self.is_same(group.root, sum.root, DEPTH)
-                    || sum
-                        .whole
-                        .is_some_and(|whole| self.is_same(group.root, whole, DEPTH)))
+            group.kind == kind && group.tag == tag && self.is_same(group.key, sum.key, DEPTH)
         })
     }
 
@@ -258,15 +252,18 @@ impl Lowering<'_, '_> {
     ) -> Group {
         let descriptor = (tag as i32) << offset::DESCRIPTOR_LOG;
         let segment = self.load_fixed(self.table, descriptor + offset::BASE);
-        let ty = self.b.func.dfg.value_type(sum.root);
         let root = match kind {
             Kind::Guessed => {
                 let tags = self.load_fixed(self.table, offset::TAGS + 8 * tag as i32);
                 // With another tag this is far above every limit.
-                self.b.ins().isub(sum.root, tags)
+                self.b.ins().isub(sum.key, tags)
             }
-            Kind::Indexed => sum.root,
+            Kind::Indexed if sum.added != 0 && self.narrow.contains(&sum.key) => {
+                self.b.ins().ireduce(I32, sum.key)
+            }
+            Kind::Indexed => sum.key,
         };
+        let ty = self.b.func.dfg.value_type(root);
         let (added, low_inst) = self.changing(ty);
         let lowest = self.b.ins().iadd(root, added);
         let lowest = match ty {
@@ -306,7 +303,8 @@ impl Lowering<'_, '_> {
         Group {
             kind,
             tag,
-            root: sum.root,
+            key: sum.key,
+            root,
             // Nothing is added to 64 bits, so that no other tag's pointers come to be inside.
             low: match ty {
                 I32 => low,
@@ -400,16 +398,15 @@ impl Lowering<'_, '_> {
             }
         }
         added.checked_add(distance)?;
-        let whole = match defined(root) {
+        let key = match defined(root) {
             Some(InstructionData::Unary {
                 opcode: ClifOpcode::Ireduce,
                 arg,
-            }) if dfg.value_type(arg) == I64 => Some(arg),
-            _ => None,
+            }) if dfg.value_type(arg) == I64 => arg,
+            _ => root,
         };
         Some(Sum {
-            root,
-            whole,
+            key,
             added: i64::from(added),
         })
     }
