@@ -420,8 +420,6 @@ impl<'a> Compiler<'a> {
         self.context
             .compile(&*self.isa, &mut control)
             .map_err(|error| failed(error.inner.to_string()))?;
-            eprintln!("{}", self.context.func.display());
-        }
         let code = self
             .context
             .compiled_code()
