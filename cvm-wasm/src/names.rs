@@ -42,14 +42,10 @@ fn read<'a>(module: &Module<'a>) -> Names<'a> {
     for part in NameSectionReader::new(BinaryReader::new(bytes, *offset)) {
         match part {
             Ok(Name::Function(map)) => {
-                names
-                    .functions
-                    .extend(map.into_iter().map_while(&sound));
+                names.functions.extend(map.into_iter().map_while(&sound));
             }
             Ok(Name::Global(map)) => {
-                names
-                    .globals
-                    .extend(map.into_iter().map_while(&sound));
+                names.globals.extend(map.into_iter().map_while(&sound));
             }
             Ok(Name::Local(map)) => {
                 for function in map.into_iter().map_while(Result::ok) {
