@@ -35,10 +35,12 @@ compile() {
     case $part in *.c | *.h | *.sh) [ "$part" -ot "$built/$name" ] && [ "$part" -ot "$built/$name.wasm" ] || is_old=1 ;; esac
   done
   [ -n "$is_old" ] || return 0
-  clang --target=wasm32-wasi -O2 -w -o "$built/$name.wasm" "$@" "${wasm_flags[@]}" &
+  clang --target=wasm32-wasi -O2 -w -o "$work/$name.wasm" "$@" "${wasm_flags[@]}" &
   local other=$!
-  cc -O1 -w -o "$built/$name" "$@" "${native_flags[@]}" -lm
+  cc -O1 -w -o "$work/$name.native" "$@" "${native_flags[@]}" -lm
   wait "$other"
+  mv "$work/$name.wasm" "$built/$name.wasm"
+  mv "$work/$name.native" "$built/$name"
 }
 
 # For each form of a program a folder, with the same files in it.
@@ -118,7 +120,7 @@ sqlite() {
 }
 
 bzip2() {
-  local source part
+  local source part form
   source=$(crate bzip2-sys)/bzip2-1.0.8
   begin bzip2 "$source"/sample[123].{bz2,ref}
   wasm_flags=(-D_WASI_EMULATED_{SIGNAL,PROCESS_CLOCKS} -lwasi-emulated-{signal,process-clocks} "$here/permissions.c")
@@ -160,10 +162,11 @@ zstd() {
 
 miniz() {
   local source
+  local part
   source=$(crate miniz-sys)
-  begin miniz "$(crate bzip2-sys)/bzip2-1.0.8/"sample[123].ref
+  begin miniz "$(crate bzip2-sys)/bzip2-1.0.8/"sample[13].ref
   compile miniz -DMINIZ_NO_STDIO -I "$source" "$here/miniz.c" "$source/miniz.c"
-  for part in 1 2 3; do
+  for part in 1 3; do
     run /dev/null "sample$part.ref"
     [ "$(status)" = 0 ]
   done
