@@ -122,7 +122,7 @@ fn the_report_shows_the_line_itself() {
     let reporter = Reporter::new().image(module.image()).sources(&sources);
     let text = reporter.fault_text(&fault);
     let start = "fault: read past the end of a segment [read-out-of-bounds]
-  --> /c/lines.c:6:12 in `at`
+ --> /c/lines.c:6:12 in `at`
   |
 6 |     return base[index];
   |            ^^^^^^^^^^^
