@@ -81,7 +81,12 @@ pub(crate) fn add(module: &Module<'_>, origins: &[Origin], image: &mut Image) {
     rows.sort_by_key(|row| row.address);
     let mut lines: Vec<Line> = Vec::new();
     let mut start = 0;
-    for origin in origins {
+    for (index, origin) in origins.iter().enumerate() {
+        // What became no instruction has no line: not the end of a function either, behind which the next one begins.
+        let next = origins.get(index + 1);
+        if next.is_some_and(|next| next.text == origin.text) {
+            continue;
+        }
         if image.function_starting_at(origin.text).is_some() {
             start = origin.text;
         }
@@ -99,9 +104,7 @@ pub(crate) fn add(module: &Module<'_>, origins: &[Origin], image: &mut Image) {
             source: row.source,
             column: row.column,
         };
-        match lines.last_mut() {
-            // Nothing stands between the two.
-            Some(last) if last.text == line.text => *last = line,
+        match lines.last() {
             // An entry holds up to the next, but not in another function.
             Some(last)
                 if last.text >= start
