@@ -123,7 +123,7 @@ impl Translation<'_, '_> {
         if let Value::Constant(_) = top {
             return None;
         }
-        let log = u32::from(width.trailing_zeros());
+        let log = width.trailing_zeros();
         let made = self
             .builder
             .last_result()
