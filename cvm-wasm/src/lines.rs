@@ -68,6 +68,8 @@ pub(crate) struct Lines {
     code_start: u64,
     /// Text offset where the function begins.
     function: u32,
+    /// The line of what was read last. What becomes no instruction has none: another line takes its place then.
+    pending: Option<Line>,
     sources: Sources,
     lines: Vec<Line>,
 }
@@ -87,6 +89,7 @@ impl Lines {
             until: 0,
             code_start: module.code_start,
             function: 0,
+            pending: None,
             sources,
             lines: Vec::new(),
         })
@@ -106,7 +109,15 @@ impl Lines {
         }
     }
 
+    /// Notes that the function ends, at this text offset.
+    pub(crate) fn end_function(&mut self, text: u32) {
+        self.settle(text);
+        self.pending = None;
+    }
+
+    /// An instruction of another row begins.
     fn advance(&mut self, offset: u64, text: u32) {
+        self.settle(text);
         let Some(address) = offset.checked_sub(self.code_start) else {
             return;
         };
@@ -120,18 +131,20 @@ impl Lines {
             .get(self.next)
             .map_or(u64::MAX, |row| self.code_start.saturating_add(row.address));
         let row = self.next.checked_sub(1).and_then(|row| self.rows.get(row));
-        let Some(row) = row.filter(|row| row.line != 0) else {
-            return;
-        };
-        let line = Line {
+        self.pending = row.filter(|row| row.line != 0).map(|row| Line {
             text,
             line: row.line,
             source: row.source,
             column: row.column,
+        });
+    }
+
+    /// Adds the pending line, if it holds for something before this text offset.
+    fn settle(&mut self, text: u32) {
+        let Some(line) = self.pending.filter(|line| line.text < text) else {
+            return;
         };
-        match self.lines.last_mut() {
-            // Nothing stands between the two.
-            Some(last) if last.text == line.text => *last = line,
+        match self.lines.last() {
             // An entry holds up to the next, but not in another function.
             Some(last)
                 if last.text >= self.function

@@ -1,6 +1,6 @@
 // A calculator: one expression a line, with + - * / % ^, parentheses, variables and functions.
 //
-//   printf 'r = 2.5\npi * r ^ 2\nsqrt(2) * sqrt(8)\n' | ./run.sh calc
+//   printf 'r = 2.5\npi * r ^ 2\nsqrt(2) * sqrt(8)\n' | examples/c/run.sh calc
 
 #include <ctype.h>
 #include <math.h>

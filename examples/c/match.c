@@ -1,6 +1,6 @@
 // Prints the lines of standard input that match a regular expression: . [a-z] [^a-z] ^ $ * + ? | ( )
 //
-//   ./run.sh match '(fault|trap)s?$' < ../../README.md
+//   examples/c/run.sh match '(fault|trap)s?[ .]' < README.md
 //
 // The expression becomes a small program for a matcher that follows all ways through it at once (Thompson, 1968), so no
 // expression takes more time than its length times that of the line.

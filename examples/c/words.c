@@ -1,6 +1,6 @@
 // Counts lines, words and bytes of files, and shows the ten most frequent words.
 //
-//   ./run.sh words README.md
+//   examples/c/run.sh words README.md
 
 #include <ctype.h>
 #include <stdio.h>

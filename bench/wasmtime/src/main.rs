@@ -4,6 +4,7 @@
 //! the other contestants that report their own time. With `--load` it only compiles the module, on one thread, and prints
 //! `compile` and the seconds; with `--start` it runs the export `_start`, with as much of WASI as `puts` needs; with `--count` it
 //! runs `run` and prints how many instructions that took, of those that do something (`nop`, `drop`, blocks and their ends do not).
+//! With `--canonical-nans` every NaN is made canonical, as CVM's instructions do it.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -19,10 +20,11 @@ fn main() -> ExitCode {
         () if has("--load") => load,
         () if has("--start") => start,
         () if has("--count") => count,
+        () if has("--canonical-nans") => run_canonical,
         () => run,
     };
     let Some(path) = arguments.next() else {
-        eprintln!("usage: run-wasmtime [--load | --start | --count] MODULE");
+        eprintln!("usage: run-wasmtime [--load | --start | --count | --canonical-nans] MODULE");
         return ExitCode::from(64);
     };
     match step(path.as_ref()) {
@@ -44,9 +46,18 @@ fn load(path: &Path) -> wasmtime::Result<()> {
 }
 
 fn run(path: &Path) -> wasmtime::Result<()> {
-    let engine = Engine::default();
-    let module = Module::new(&engine, std::fs::read(path)?)?;
-    let mut store = Store::new(&engine, ());
+    run_on(&Engine::default(), path)
+}
+
+fn run_canonical(path: &Path) -> wasmtime::Result<()> {
+    let mut config = Config::new();
+    config.cranelift_nan_canonicalization(true);
+    run_on(&Engine::new(&config)?, path)
+}
+
+fn run_on(engine: &Engine, path: &Path) -> wasmtime::Result<()> {
+    let module = Module::new(engine, std::fs::read(path)?)?;
+    let mut store = Store::new(engine, ());
     let instance = Instance::new(&mut store, &module, &[])?;
     let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
     let start = Instant::now();

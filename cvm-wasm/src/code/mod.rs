@@ -138,6 +138,9 @@ pub(crate) fn translate(
 
     program.text.check_size(body.range().end)?;
     let end = program.text.here();
+    if let Some(lines) = &mut program.lines {
+        lines.end_function(end);
+    }
     let type_index = program.types.of_module(type_index);
     program.functions.push(Function {
         start,

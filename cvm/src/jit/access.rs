@@ -280,7 +280,7 @@ impl Lowering<'_, '_> {
         let image = self.shared.image;
         let width = u64::from(shape.access.width);
         let base = self.cell(noted.base);
-        if distance >= 0 && self.region.shares() && !(tag == Tag::Data && shape.access.write) {
+        if self.region.shares() && !(tag == Tag::Data && shape.access.write) {
             let size = match tag {
                 Tag::Data => Some(image.data.len() as u64),
                 Tag::Bss => Some(u64::from(image.bss_size)),

@@ -116,6 +116,7 @@ fn try_unit(
         size::check_text(image, *number)?;
     }
     let mut compiler = Compiler::new(image, options, hints.clone())?;
+    compiler.check_sizes(&unit.functions)?;
     compiler.find_inlinees(&unit.functions);
     for number in &unit.functions {
         compiler.function(*number)?;
@@ -298,6 +299,18 @@ impl<'a> Compiler<'a> {
     fn function_type(&self, number: u32) -> FunctionType {
         let record = &self.shared.image.functions[number as usize];
         self.shared.image.function_type(record).unwrap_or_default()
+    }
+
+    /// Refuses what is too large before anything is compiled, as far as a function's text gives reason to look.
+    fn check_sizes(&mut self, functions: &[u32]) -> Result<(), CompileError> {
+        let image = self.shared.image;
+        for number in functions {
+            if image.functions[*number as usize].size > size::LOOKED_AT_FIRST {
+                self.loaded.load(image, *number);
+                size::check(*number, &self.loaded)?;
+            }
+        }
+        Ok(())
     }
 
     /// Looks for functions that may be inlined.

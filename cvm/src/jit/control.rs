@@ -83,7 +83,7 @@ impl Lowering<'_, '_> {
     fn target(&self, distance: i32) -> Block {
         let target = self.body.target(self.number, distance);
         target
-            .and_then(|target| self.blocks[target])
+            .and_then(|target| self.block_from(self.number, target))
             .expect("the verifier checked jump targets")
     }
 
@@ -93,7 +93,7 @@ impl Lowering<'_, '_> {
         let condition = value::condition(&mut self.b, condition);
         let target = self.target(distance);
         self.stack.settle(&mut self.b);
-        let next = match self.blocks[self.number + 1] {
+        let next = match self.block_from(self.number, self.number + 1) {
             Some(block) => block,
             None => self.b.create_block(),
         };
@@ -120,14 +120,25 @@ impl Lowering<'_, '_> {
     }
 
     fn switch(&mut self, table: JumpTable<'_>) {
-        let index = self.pop_cell();
+        let operand = self.pop();
+        let index = self.cell(operand);
         self.stack.settle(&mut self.b);
         let blocks: Vec<Block> = table.distances().map(|d| self.target(d)).collect();
         let Some((default, others)) = blocks.split_last() else {
             unreachable!("the verifier demands a default")
         };
-        let last = self.constant(others.len() as u64);
-        let index = self.b.ins().umin(index, last);
+        if operand.bound > u64::from(u32::MAX) {
+            // A jump that is never taken costs less than a minimum that the table has to wait for.
+            let last = self.constant(others.len() as u64);
+            let is_outside = self.b.ins().icmp(
+                cranelift_codegen::ir::condcodes::IntCC::UnsignedGreaterThanOrEqual,
+                index,
+                last,
+            );
+            let inside = self.b.create_block();
+            self.b.ins().brif(is_outside, *default, &[], inside, &[]);
+            self.begin(inside);
+        }
         let index = self.b.ins().ireduce(I32, index);
         let pool = &mut self.b.func.dfg.value_lists;
         let call =

@@ -1,13 +1,14 @@
 //! Compilation of one function to Cranelift's intermediate form, instruction by instruction.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{F32, F64, I64};
+use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, ExtFuncData, ExternalName, FuncRef, InstBuilder,
-    MemFlagsData, SigRef, Signature, SourceLoc, TrapCode, UserExternalName, Value,
+    InstructionData, MemFlagsData, Opcode as ClifOpcode, SigRef, Signature, SourceLoc, TrapCode,
+    UserExternalName, Value, ValueDef,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -97,6 +98,11 @@ pub(super) struct Lowering<'l, 'a> {
     pub(super) shape: &'l Shape,
     /// Blocks of the instructions that jumps lead to.
     pub(super) blocks: Vec<Option<Block>>,
+    /// Of loop heads: the block through which the loop is entered. What Cranelift moves out of the loop comes to stand
+    /// there, and not in a loop in front of this one.
+    pub(super) entries: Vec<Option<Block>>,
+    /// Values of 64 bits whose upper half is 0, as far as that is worth knowing.
+    pub(super) narrow: HashSet<Value>,
     /// Number and text offset of the instruction under compilation.
     pub(super) number: usize,
     pub(super) at: u32,
@@ -219,6 +225,8 @@ pub(super) fn build<'l, 'a>(
         slots: Vec::new(),
         shape,
         blocks: vec![None; body.instructions.len()],
+        entries: vec![None; body.instructions.len()],
+        narrow: HashSet::new(),
         number: 0,
         at: body.start,
         declared: 0,
@@ -269,7 +277,16 @@ impl Lowering<'_, '_> {
         for (number, leader) in self.leaders.iter().enumerate() {
             if leader.target && self.depths.before[number] != UNREACHED {
                 self.blocks[number] = Some(self.b.create_block());
+                self.entries[number] = leader.loop_head.then(|| self.b.create_block());
             }
+        }
+    }
+
+    /// The block that an instruction begins, for a jump from another one.
+    pub(super) fn block_from(&self, source: usize, target: usize) -> Option<Block> {
+        match self.entries[target] {
+            Some(entry) if source < target => Some(entry),
+            _ => self.blocks[target],
         }
     }
 
@@ -288,8 +305,16 @@ impl Lowering<'_, '_> {
             if let Some(block) = self.blocks[number] {
                 if falls_in {
                     self.stack.settle(&mut self.b);
-                    self.b.ins().jump(block, &[]);
+                    let into = self.entries[number].unwrap_or(block);
+                    self.b.ins().jump(into, &[]);
                     self.leave_region(number);
+                }
+                if let Some(entry) = self.entries[number] {
+                    self.b.switch_to_block(entry);
+                    if !self.shape.is_reached_from_behind(number) {
+                        self.b.seal_block(entry);
+                    }
+                    self.b.ins().jump(block, &[]);
                 }
                 self.b.switch_to_block(block);
                 if !leader.loop_head && !self.shape.is_reached_from_behind(number) {
@@ -463,7 +488,14 @@ impl Lowering<'_, '_> {
     pub(super) fn read_slot(&mut self, number: u32) -> Cell {
         let Slot { variable, local } = self.slots[number as usize];
         let value = self.b.use_var(variable);
-        Cell::float(local.kind, value, local.lazy).hinted(local.hint)
+        let cell = Cell::float(local.kind, value, local.lazy).hinted(local.hint);
+        match local.narrow {
+            true => {
+                self.narrow.insert(value);
+                cell.bounded(u64::from(u32::MAX))
+            }
+            false => cell,
+        }
     }
 
     pub(super) fn write_slot(&mut self, number: u32, cell: Cell) {
@@ -527,6 +559,29 @@ impl Lowering<'_, '_> {
         self.b.ins().store(flags, value, self.table, offset);
     }
 
+    /// The same out of line. A constant goes from the instruction to memory, not through a register: Cranelift may come to
+    /// keep that one in a loop that is left here.
+    fn store_rarely(&mut self, value: Value, offset: i32) {
+        let dfg = &self.b.func.dfg;
+        let constant = match dfg.value_def(value) {
+            ValueDef::Result(inst, 0) => match dfg.insts[inst] {
+                InstructionData::UnaryImm {
+                    opcode: ClifOpcode::Iconst,
+                    imm,
+                } => Some(imm.bits()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(bits) = constant.filter(|bits| i32::try_from(*bits).is_err()) else {
+            return self.store_field(value, offset);
+        };
+        for (half, at) in [(bits as u32, 0), ((bits >> 32) as u32, 4)] {
+            let half = self.b.ins().iconst(I32, i64::from(half));
+            self.store_field(half, offset + at);
+        }
+    }
+
     // ---- leaving
 
     pub(super) fn import_signature(&mut self, signature: Signature) -> SigRef {
@@ -567,9 +622,8 @@ impl Lowering<'_, '_> {
     pub(super) fn raise(&mut self, site: Site, operands: [Value; 3]) {
         let signature = self.import_signature(Signature::new(CallConv::PreserveAll));
         let site = self.constant(site.pack(self.at));
-        self.store_field(site, offset::RAISED);
-        for (position, operand) in (1..).zip(operands) {
-            self.store_field(operand, offset::RAISED + 8 * position);
+        for (position, value) in (0..).zip([site].into_iter().chain(operands)) {
+            self.store_rarely(value, offset::RAISED + 8 * position);
         }
         let stub = self.load_field(offset::RAISE);
         self.b.ins().call_indirect(signature, stub, &[]);

@@ -146,7 +146,9 @@ impl<'l, 'a> Lowering<'l, 'a> {
         let local_frame = self.local_frame.take();
         let stack = take(&mut self.stack);
         let slots = take(&mut self.slots);
-        let blocks = replace(&mut self.blocks, vec![None; loaded.body.instructions.len()]);
+        let length = loaded.body.instructions.len();
+        let blocks = replace(&mut self.blocks, vec![None; length]);
+        let entries = replace(&mut self.entries, vec![None; length]);
         let position = (self.number, self.at, self.place);
         let (declared, fresh) = (
             replace(&mut self.declared, 0),
@@ -169,6 +171,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
         (self.number, self.at, self.place) = position;
         self.b.set_srcloc(SourceLoc::new(self.place));
         (self.blocks, self.slots, self.stack) = (blocks, slots, stack);
+        self.entries = entries;
         self.local_frame = local_frame;
         self.function_type = function;
         (

@@ -37,6 +37,8 @@ pub(super) struct Local {
     /// Every value that it ever gets is the result of float arithmetic or a constant that such arithmetic could
     /// give: so a NaN in it may have any bits as long as nobody looks, and is made canonical then.
     pub(super) lazy: bool,
+    /// The upper half of every value that it ever gets is 0. A fact, like `lazy`.
+    pub(super) narrow: bool,
     /// The segment that it probably points into.
     pub(super) hint: Option<Tag>,
 }
@@ -88,6 +90,72 @@ pub(super) fn floats(opcode: Opcode) -> Option<Floats> {
     Some(Floats { takes, gives, lazy })
 }
 
+/// Whether every result of a computing instruction has an upper half of 0.
+fn gives_narrow(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        DAdd | DSub
+            | DMul
+            | DDiv
+            | DUdiv
+            | DRem
+            | DUrem
+            | DNeg
+            | DNot
+            | DShl
+            | DShr
+            | DUshr
+            | DRotl
+            | DRotr
+            | DClz
+            | DCtz
+            | DPopcnt
+            | DSextB
+            | DSextW
+            | DEqz
+            | DEq
+            | DNe
+            | DLt
+            | DLe
+            | DGt
+            | DGe
+            | DUlt
+            | DUle
+            | DUgt
+            | DUge
+            | IZextB
+            | IZextW
+            | IZextD
+            | IClz
+            | ICtz
+            | IPopcnt
+            | IEqz
+            | IEq
+            | INe
+            | ILt
+            | ILe
+            | IGt
+            | IGe
+            | IUlt
+            | IUle
+            | IUgt
+            | IUge
+            | FEq
+            | FNe
+            | FLt
+            | FLe
+            | FGt
+            | FGe
+            | SEq
+            | SNe
+            | SLt
+            | SLe
+            | SGt
+            | SGe
+    )
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 enum Source {
     #[default]
@@ -104,9 +172,41 @@ enum Source {
     Bits(Kind),
 }
 
+/// Whether the upper half of a value is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Narrow {
+    #[default]
+    No,
+    Yes,
+    /// If that is so of this local.
+    As(u32),
+}
+
+impl Narrow {
+    /// Of what has no bits that neither of two values has.
+    fn or(self, other: Narrow) -> Narrow {
+        match (self, other) {
+            (Narrow::Yes, other) => other,
+            (one, Narrow::Yes) => one,
+            (one, other) if one == other => one,
+            _ => Narrow::No,
+        }
+    }
+
+    /// Of what has no bits that one of two values does not have.
+    fn and(self, other: Narrow) -> Narrow {
+        match (self, other) {
+            (Narrow::Yes, _) | (_, Narrow::Yes) => Narrow::Yes,
+            (Narrow::No, other) => other,
+            (one, _) => one,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     source: Source,
+    narrow: Narrow,
     hint: Option<Tag>,
 }
 
@@ -150,7 +250,7 @@ pub(super) struct Planner<'p, 'a> {
     pub(super) uses_heap: bool,
     stack: Vec<Entry>,
     votes: Vec<Votes>,
-    writes: Vec<(u32, Source)>,
+    writes: Vec<(u32, Entry)>,
     loads: HashMap<usize, Votes>,
     hints: Vec<Option<Tag>>,
 }
@@ -200,15 +300,25 @@ impl<'p, 'a> Planner<'p, 'a> {
             .map(|(slot, (votes, hint))| Local {
                 kind: votes.kind(),
                 lazy: votes.kind() != Kind::Cell && slot >= args,
+                narrow: votes.kind() == Kind::Cell && slot >= args,
                 hint: *hint,
             })
             .collect();
         self.keep_cells_whole(&mut locals, args);
         loop {
             let mut changed = false;
-            for (slot, source) in &self.writes {
+            for (slot, value) in &self.writes {
                 let local = locals[*slot as usize];
-                let fits = match *source {
+                let is_narrow = match value.narrow {
+                    Narrow::No => false,
+                    Narrow::Yes => true,
+                    Narrow::As(from) => locals[from as usize].narrow,
+                };
+                if local.narrow && !is_narrow {
+                    locals[*slot as usize].narrow = false;
+                    changed = true;
+                }
+                let fits = match value.source {
                     Source::Arithmetic(kind) => kind == local.kind,
                     Source::Constant(bits) => is_lazy_constant(local.kind, bits),
                     Source::Local(from) => {
@@ -226,10 +336,10 @@ impl<'p, 'a> Planner<'p, 'a> {
                 break;
             }
         }
-        for (slot, source) in &self.writes {
-            if let Source::Load { number, .. } = source {
+        for (slot, value) in &self.writes {
+            if let Source::Load { number, .. } = value.source {
                 let kind = locals[*slot as usize].kind;
-                self.loads.entry(*number).or_default().add(kind);
+                self.loads.entry(number).or_default().add(kind);
             }
         }
         let loads = self.loads.iter();
@@ -252,8 +362,8 @@ impl<'p, 'a> Planner<'p, 'a> {
         }
         loop {
             let mut changed = false;
-            for (slot, source) in &self.writes {
-                let fits = match *source {
+            for (slot, value) in &self.writes {
+                let fits = match value.source {
                     Source::Arithmetic(kind) | Source::Bits(kind) => kind == Kind::Single,
                     Source::Constant(bits) => bits >> 32 == 0,
                     Source::Local(from) => locals[from as usize].kind == Kind::Single,
@@ -304,7 +414,16 @@ impl<'p, 'a> Planner<'p, 'a> {
     }
 
     fn push(&mut self, source: Source, hint: Option<Tag>) {
-        self.stack.push(Entry { source, hint });
+        let narrow = match source {
+            Source::Constant(bits) if bits >> 32 == 0 => Narrow::Yes,
+            Source::Local(slot) => Narrow::As(slot),
+            _ => Narrow::No,
+        };
+        self.stack.push(Entry {
+            source,
+            narrow,
+            hint,
+        });
     }
 
     /// An operand is used in this form.
@@ -361,7 +480,23 @@ impl<'p, 'a> Planner<'p, 'a> {
                     _ => None,
                 };
                 let source = of(a).or(of(b)).map_or(Source::Other, Source::Bits);
-                self.push(source, a.hint.or(b.hint));
+                self.stack.push(Entry {
+                    source,
+                    narrow: a.narrow.or(b.narrow),
+                    hint: a.hint.or(b.hint),
+                });
+            }
+            (Opcode::IAnd | Opcode::IOr | Opcode::IXor, _) => {
+                let (b, a) = (self.pop(), self.pop());
+                self.used(a, Kind::Cell);
+                self.used(b, Kind::Cell);
+                self.stack.push(Entry {
+                    narrow: match opcode {
+                        Opcode::IAnd => a.narrow.and(b.narrow),
+                        _ => a.narrow.or(b.narrow),
+                    },
+                    ..Entry::default()
+                });
             }
             (Opcode::Drop, _) => {
                 self.pop();
@@ -393,8 +528,16 @@ impl<'p, 'a> Planner<'p, 'a> {
             Some(floats) if floats.gives != Kind::Cell => Source::Bits(floats.gives),
             _ => Source::Other,
         };
+        let narrow = match gives_narrow(opcode) {
+            true => Narrow::Yes,
+            false => Narrow::No,
+        };
         for _ in 0..pushes {
-            self.push(source, None);
+            self.stack.push(Entry {
+                source,
+                narrow,
+                hint: None,
+            });
         }
     }
 
@@ -450,7 +593,12 @@ impl<'p, 'a> Planner<'p, 'a> {
                     number,
                     zero_extends_32,
                 };
-                self.push(source, hint);
+                let is_narrow = access.width <= 4 && !access.signed;
+                self.stack.push(Entry {
+                    source,
+                    narrow: if is_narrow { Narrow::Yes } else { Narrow::No },
+                    hint,
+                });
             }
         }
     }
@@ -465,7 +613,7 @@ impl<'p, 'a> Planner<'p, 'a> {
             Source::Other => votes.add(Kind::Cell),
             Source::Local(_) | Source::Load { .. } | Source::Constant(_) => {}
         }
-        self.writes.push((slot, value.source));
+        self.writes.push((slot, value));
         let hint = &mut self.hints[slot as usize];
         *hint = hint.or(value.hint);
     }

@@ -3,7 +3,9 @@
 //! A *region* is a run of instructions that is entered at its first one only; branches may leave it on the way. Accesses
 //! in a region that have the same base, or the same offset from constant bases in one segment, are a *group*: the first
 //! access checks for all of them, as far as the furthest reaches. If the check holds, the others need none, and their
-//! addresses are one register and a constant distance.
+//! addresses are one register and a constant distance. Sums of 32 bits with constants belong to the group of what the
+//! constants are added to, so the fields of a record that a translated C program points to are one group: where the lowest
+//! and the furthest are inside, no sum of them has wrapped.
 //!
 //! If the check fails, the program may still be right, for instance because it leaves the region before the furthest
 //! access, or because the base points into another segment than was guessed. So the rest of the region is compiled once
@@ -12,6 +14,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Imm64;
+use cranelift_codegen::ir::types::{I32, I64, Type};
 use cranelift_codegen::ir::{
     Block, BlockArg, Inst, InstBuilder, InstructionData, Opcode as ClifOpcode, Value, ValueDef,
 };
@@ -43,30 +46,76 @@ pub(super) enum Kind {
     Indexed,
 }
 
+/// A base or an offset, as the sum of a value and a constant.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    /// What the constant is added to: with all its bits, if it is the lower half of something.
+    key: Value,
+    /// The constant; of a sum of 32 bits, as a signed number.
+    added: i64,
+}
+
 /// Accesses that share a check.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     kind: Kind,
     tag: Tag,
-    /// The base, or the offset.
-    value: Value,
-    /// Distance of the first access.
-    first: i32,
-    /// Bytes from the first access's start to the end of the furthest one.
-    reach: u64,
-    /// The constant that `reach` makes.
-    constant: Inst,
-    /// Segment size plus 1, if that is known: the constant is then this less `reach`.
+    /// What the accesses have in common.
+    key: Value,
+    /// The same, as the check uses it. With 32 bits, the check is right for sums that have wrapped as well; with 64, it
+    /// sends them out of line.
+    root: Value,
+    /// Smallest constant that is added to the root, before the distance is.
+    low: i64,
+    /// Bytes from the root to the end of the furthest access.
+    high: i64,
+    constants: Constants,
+    /// Segment size plus 1, if that is known.
     size: Option<u64>,
-    /// Host address at distance 0.
+    /// Host address that belongs to the root.
     host: Value,
 }
 
+/// Constants of a group's check, which change with every access that comes to it.
+#[derive(Clone, Copy, Debug)]
+struct Constants {
+    /// `low`, added to the root.
+    low: Inst,
+    /// What takes it away from the host address.
+    back: Inst,
+    /// What the check makes of the bytes from the lowest to the furthest.
+    reach: Inst,
+    reach_as: Reach,
+}
+
+/// How a check uses the number of bytes that it is for.
+#[derive(Clone, Copy, Debug)]
+enum Reach {
+    /// It is added to the lowest offset, which has 32 bits, but for what the limit of this load takes care of.
+    Added(Inst),
+    /// It is taken away from the segment's size, which is known.
+    Known,
+    /// It is taken away from the segment's size as the descriptor has it.
+    Taken,
+}
+
 impl Group {
-    fn constant(&self) -> u64 {
-        match self.size {
-            Some(size) => (size + 1).saturating_sub(self.reach),
-            None => self.reach,
+    fn reach(&self) -> u64 {
+        (self.high - self.low) as u64
+    }
+
+    /// The width of an access for which the descriptor has a limit that fits, as a logarithm.
+    fn width(&self) -> Option<u32> {
+        let reach = self.reach();
+        (reach.is_power_of_two() && reach <= 8).then(|| reach.trailing_zeros())
+    }
+
+    fn reach_constant(&self) -> u64 {
+        match (self.constants.reach_as, self.size) {
+            (Reach::Known, Some(size)) => (size + 1).saturating_sub(self.reach()),
+            (Reach::Taken, _) => self.reach().wrapping_neg(),
+            (Reach::Added(_), _) if self.width().is_some() => 0,
+            _ => self.reach() - 1,
         }
     }
 }
@@ -152,65 +201,93 @@ impl Lowering<'_, '_> {
         distance: i32,
         width: u8,
     ) -> (Value, i32) {
-        let end = |first: i32| (i64::from(distance) - i64::from(first)) as u64 + u64::from(width);
-        let known = self.region.groups.iter().position(|group| {
-            group.kind == kind
-                && group.tag == tag
-                && group.first <= distance
-                && self.is_same(group.value, value, DEPTH)
+        // A sum of 32 bits that is inside the segment has not wrapped only if the segment is not larger.
+        let image = self.shared.image;
+        let is_small = size.is_some() || (1..=1 << 32).contains(&image.heap_largest);
+        let sum = match kind {
+            Kind::Indexed if is_small => self.sum(value, distance),
+            _ => None,
+        };
+        let sum = sum.unwrap_or(Sum {
+            key: value,
+            added: 0,
         });
-        if let Some(position) = known {
+        let from_root = sum.added + i64::from(distance);
+        let end = from_root + i64::from(width);
+        let lowest = match kind {
+            Kind::Guessed => from_root,
+            Kind::Indexed => sum.added,
+        };
+        if let Some(position) = self.group_of(kind, tag, sum) {
             let group = &mut self.region.groups[position];
-            group.reach = group.reach.max(end(group.first));
-            let (constant, reach) = (group.constant, group.constant());
-            let host = group.host;
-            self.b.func.dfg.insts[constant] = InstructionData::UnaryImm {
-                opcode: ClifOpcode::Iconst,
-                imm: Imm64::new(reach as i64),
-            };
-            return (host, distance);
+            group.low = group.low.min(lowest);
+            group.high = group.high.max(end);
+            let group = *group;
+            self.set_constants(&group);
+            return (group.host, from_root as i32);
         }
+        let group = self.new_group(kind, (tag, size), sum, (lowest, end));
+        self.set_constants(&group);
+        if self.region.groups.len() == GROUPS_MAX {
+            self.region.groups.remove(0);
+        }
+        self.region.groups.push(group);
+        (group.host, from_root as i32)
+    }
+
+    /// The group that an access belongs to.
+    fn group_of(&self, kind: Kind, tag: Tag, sum: Sum) -> Option<usize> {
+        self.region.groups.iter().position(|group| {
+            group.kind == kind && group.tag == tag && self.is_same(group.key, sum.key, DEPTH)
+        })
+    }
+
+    /// Checks for an access; others may come to it.
+    fn new_group(
+        &mut self,
+        kind: Kind,
+        (tag, size): (Tag, Option<u64>),
+        sum: Sum,
+        (low, end): (i64, i64),
+    ) -> Group {
         let descriptor = (tag as i32) << offset::DESCRIPTOR_LOG;
         let segment = self.load_fixed(self.table, descriptor + offset::BASE);
-        let (relative, compared) = match kind {
+        let root = match kind {
             Kind::Guessed => {
                 let tags = self.load_fixed(self.table, offset::TAGS + 8 * tag as i32);
-                // With another tag this is 2^61 or more, and so above every limit.
-                let relative = self.b.ins().isub(value, tags);
-                (relative, relative)
+                // With another tag this is far above every limit.
+                self.b.ins().isub(sum.key, tags)
             }
-            Kind::Indexed => (value, value),
-        };
-        let compared = match distance {
-            0 => compared,
-            _ => {
-                let distance = self.constant(distance as u64);
-                self.b.ins().iadd(compared, distance)
+            Kind::Indexed if sum.added != 0 && self.narrow.contains(&sum.key) => {
+                self.b.ins().ireduce(I32, sum.key)
             }
+            Kind::Indexed => sum.key,
         };
-        let mut group = Group {
-            kind,
-            tag,
-            value,
-            first: distance,
-            reach: u64::from(width),
-            constant: Inst::from_u32(0),
-            size,
-            host: segment,
+        let ty = self.b.func.dfg.value_type(root);
+        let (added, low_inst) = self.changing(ty);
+        let lowest = self.b.ins().iadd(root, added);
+        let lowest = match ty {
+            I32 => self.b.ins().uextend(I64, lowest),
+            _ => lowest,
         };
-        let constant = self.constant(group.constant());
-        let ValueDef::Result(inst, _) = self.b.func.dfg.value_def(constant) else {
-            unreachable!("an instruction made it")
-        };
-        group.constant = inst;
-        let limit = match size {
-            Some(_) => constant,
-            None => {
+        let (reach, reach_inst) = self.changing(I64);
+        let size_at = descriptor + offset::READ_LIMIT;
+        let (compared, limit, reach_as) = match (size, ty) {
+            (Some(_), _) => (lowest, reach, Reach::Known),
+            (None, I32) => {
                 let table = self.limits_of(tag);
-                let limit = self.load_fixed(table, descriptor + offset::READ_LIMIT);
-                let above = self.b.ins().iadd_imm_s(limit, 1);
-                let at_least = self.b.ins().umax(above, constant);
-                self.b.ins().isub(at_least, constant)
+                let limit = self.load_fixed(table, size_at);
+                let furthest = self.b.ins().iadd(lowest, reach);
+                (furthest, limit, Reach::Added(self.defined_by(limit)))
+            }
+            (None, _) => {
+                let table = self.limits_of(tag);
+                let size = self.load_fixed(table, size_at);
+                let above = self.b.ins().iadd_imm_s(size, 1);
+                let limit = self.b.ins().iadd(above, reach);
+                // A maximum at the end is computed once, in front of a loop; a sum would be computed in it again.
+                let zero = self.constant(0);
+                (lowest, self.b.ins().smax(limit, zero), Reach::Taken)
             }
         };
         if !unchecked::accesses() {
@@ -220,12 +297,118 @@ impl Lowering<'_, '_> {
                 .icmp(IntCC::UnsignedGreaterThanOrEqual, compared, limit);
             self.exit_if(is_outside);
         }
-        group.host = self.b.ins().iadd(segment, relative);
-        if self.region.groups.len() == GROUPS_MAX {
-            self.region.groups.remove(0);
+        let (back, back_inst) = self.changing(I64);
+        let host = self.b.ins().iadd(segment, lowest);
+        let host = self.b.ins().iadd(host, back);
+        Group {
+            kind,
+            tag,
+            key: sum.key,
+            root,
+            // Nothing is added to 64 bits, so that no other tag's pointers come to be inside.
+            low: match ty {
+                I32 => low,
+                _ => low.min(0),
+            },
+            high: end,
+            constants: Constants {
+                low: low_inst,
+                back: back_inst,
+                reach: reach_inst,
+                reach_as,
+            },
+            size,
+            host,
         }
-        self.region.groups.push(group);
-        (group.host, distance)
+    }
+
+    /// A constant that is set later.
+    fn changing(&mut self, ty: Type) -> (Value, Inst) {
+        let value = self.b.ins().iconst(ty, 0);
+        (value, self.defined_by(value))
+    }
+
+    /// The instruction that makes a value.
+    fn defined_by(&self, value: Value) -> Inst {
+        let ValueDef::Result(inst, _) = self.b.func.dfg.value_def(value) else {
+            unreachable!("an instruction made it")
+        };
+        inst
+    }
+
+    /// Sets the constants of a group's check.
+    fn set_constants(&mut self, group: &Group) {
+        let low = match self.b.func.dfg.value_type(group.root) {
+            I32 => i64::from(group.low as i32 as u32),
+            _ => group.low,
+        };
+        for (inst, value) in [
+            (group.constants.low, low),
+            (group.constants.back, -group.low),
+            (group.constants.reach, group.reach_constant() as i64),
+        ] {
+            self.b.func.dfg.insts[inst] = InstructionData::UnaryImm {
+                opcode: ClifOpcode::Iconst,
+                imm: Imm64::new(value),
+            };
+        }
+        if let Reach::Added(limit) = group.constants.reach_as
+            && let InstructionData::Load { offset: at, .. } = &mut self.b.func.dfg.insts[limit]
+        {
+            let log = group.width().unwrap_or(0);
+            let descriptor = (group.tag as i32) << offset::DESCRIPTOR_LOG;
+            *at = (descriptor + offset::READ_LIMIT + 8 * log as i32).into();
+        }
+    }
+
+    /// An offset as a sum of 32 bits with a constant, if it is one and the distance from what remains is small.
+    fn sum(&self, value: Value, distance: i32) -> Option<Sum> {
+        let dfg = &self.b.func.dfg;
+        let defined = |value| match dfg.value_def(dfg.resolve_aliases(value)) {
+            ValueDef::Result(inst, 0) => Some(dfg.insts[inst]),
+            _ => None,
+        };
+        let Some(InstructionData::Unary {
+            opcode: ClifOpcode::Uextend,
+            arg: mut root,
+        }) = defined(value)
+        else {
+            return None;
+        };
+        if dfg.value_type(root) != I32 {
+            return None;
+        }
+        let mut added = 0i32;
+        while let Some(InstructionData::Binary {
+            opcode: ClifOpcode::Iadd,
+            args: [left, right],
+        }) = defined(root)
+        {
+            let constant = |value| match defined(value) {
+                Some(InstructionData::UnaryImm {
+                    opcode: ClifOpcode::Iconst,
+                    imm,
+                }) => Some(imm.bits() as i32),
+                _ => None,
+            };
+            match (constant(left), constant(right)) {
+                (_, Some(constant)) => (root, added) = (left, added.wrapping_add(constant)),
+                (Some(constant), None) => (root, added) = (right, added.wrapping_add(constant)),
+                (None, None) => break,
+            }
+        }
+        added.checked_add(distance)?;
+        let key = match defined(root) {
+            Some(InstructionData::Unary {
+                opcode: ClifOpcode::Ireduce,
+                arg,
+            }) if dfg.value_type(arg) == I64 => arg,
+            _ => root,
+        };
+        Some(Sum {
+            key,
+            added: i64::from(added),
+        })
     }
 
     /// Goes on out of line with the instruction under compilation if a condition holds.
@@ -285,7 +468,8 @@ impl Lowering<'_, '_> {
                 _ if self.is_ended => {}
                 Some(next) => self.join_exit(next.block, &next.held.clone()),
                 None => {
-                    let block = self.blocks[end].expect("a region that goes on ends at a target");
+                    let block = self.block_from(self.number, end);
+                    let block = block.expect("a region that goes on ends at a target");
                     self.stack.settle(&mut self.b);
                     self.b.ins().jump(block, &[]);
                 }
@@ -337,7 +521,14 @@ impl Lowering<'_, '_> {
                 },
             ) => {
                 // Constants of other groups change.
-                let is_fixed = |inst| self.region.groups.iter().all(|g| g.constant != inst);
+                let is_fixed = |inst| {
+                    self.region.groups.iter().all(|group| {
+                        let Constants {
+                            low, back, reach, ..
+                        } = group.constants;
+                        ![low, back, reach].contains(&inst)
+                    })
+                };
                 opcode == other_opcode && imm == other_imm && is_fixed(one) && is_fixed(other)
             }
             (

@@ -9,6 +9,9 @@ use super::compile::Loaded;
 
 /// Bytes of text of a function that is compiled.
 const TEXT_MAX: u32 = 1 << 17;
+/// Bytes of text above which a function is looked at before anything of its unit is compiled: smaller ones are hardly ever too
+/// large.
+pub(super) const LOOKED_AT_FIRST: u32 = 4_000;
 /// Blocks of a function: places that jumps lead to, and two for every access whose address is computed.
 const BLOCKS_MAX: u64 = 8_000;
 /// Arguments, private locals and operands, times blocks.

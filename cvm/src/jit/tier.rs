@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code)]
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use super::compile::{self, Hints, LOOP, Unit};
 use super::context::State;
 use super::machine::native;
 use super::run::{enter, set_up};
-use super::{NativeCode, NativeStack, native_stack};
+use super::{CompileError, NativeCode, NativeStack, native_stack};
 
 /// So many more pass before the interpreter looks again whether code is there.
 const AGAIN: u32 = 300;
@@ -72,6 +72,8 @@ pub(crate) struct Published {
     loops: Mutex<HashMap<Hot, Option<Entry>>>,
     queue: Mutex<Queue>,
     hints: OnceLock<Hints>,
+    /// Functions beyond the compiler's limits, as they were found, and why. No unit with one of them is tried again.
+    too_large: Mutex<BTreeMap<u32, String>>,
     done: Mutex<Compilation>,
     /// In the order in which they were done.
     units: Mutex<Vec<CompiledUnit>>,
@@ -99,6 +101,7 @@ impl Published {
             loops: Mutex::default(),
             queue: Mutex::default(),
             hints: OnceLock::new(),
+            too_large: Mutex::default(),
             done: Mutex::default(),
             units: Mutex::default(),
             listener: Mutex::default(),
@@ -165,6 +168,20 @@ impl Published {
         }
     }
 
+    /// Refuses a unit with a function that is known to be too large.
+    fn check_known(&self, unit: &Unit) -> Result<(), CompileError> {
+        let known = lock(&self.too_large);
+        let mut functions = unit.functions.iter();
+        let found = functions.find_map(|function| known.get_key_value(function));
+        match found {
+            None => Ok(()),
+            Some((function, message)) => Err(CompileError::TooLarge {
+                function: *function,
+                message: message.clone(),
+            }),
+        }
+    }
+
     fn compile(&self, module: &Module, hot: Hot) {
         let image = module.image();
         let hints = self.hints.get_or_init(|| compile::find_hints(image));
@@ -180,7 +197,13 @@ impl Published {
             head: head.map(|head| (hot.function, head)),
         };
         let start = Instant::now();
-        let code = compile::compile_unit(image, self.options, &unit, hints);
+        let code = self.check_known(&unit).and_then(|()| {
+            let code = compile::compile_unit(image, self.options, &unit, hints);
+            if let Err(CompileError::TooLarge { function, message }) = &code {
+                lock(&self.too_large).insert(*function, message.clone());
+            }
+            code
+        });
         lock(&self.units).push(CompiledUnit {
             function: Some(hot.function),
             loop_head: hot.head,

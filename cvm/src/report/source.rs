@@ -15,7 +15,10 @@ const BEFORE_MARK: usize = 60;
 const FROM_MARK: usize = 120;
 /// Endings of files that are sources. Others are not read: the name comes from the image, and an image of unknown
 /// origin could name any file.
-const ENDINGS: [&str; 5] = ["cvma", "cvmi", "inc", "asm", "s"];
+const ENDINGS: [&str; 15] = [
+    "cvma", "cvmi", "inc", "asm", "s", "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx", "rs",
+    "zig",
+];
 
 /// Gives source lines to reports. A report never needs them.
 pub trait Sources {
@@ -233,6 +236,13 @@ mod tests {
 
     #[test]
     fn only_sources_are_read() {
+        let folder = tempfile::tempdir().expect("there is room");
+        for (name, is_read) in [("a.c", true), ("a.rs", true), ("a.key", false)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "text\n").expect("it can be written");
+            let line = FileSources::new().line(path.to_str().expect("it is text"), 1);
+            assert_eq!(line.is_some(), is_read, "{name}");
+        }
         assert_eq!(FileSources::new().line("/etc/passwd", 1), None);
     }
 }

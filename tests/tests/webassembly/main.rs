@@ -11,6 +11,7 @@
 
 mod hostile;
 mod instance;
+mod lines;
 mod random;
 mod script;
 mod wasi;

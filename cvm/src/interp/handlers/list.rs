@@ -58,7 +58,9 @@ macro_rules! list {
                 $([<$first _ $second _r>] [<$first _ $second _i>])*
                 $([<$left_first _ $left_second _left_r>] [<$left_first _ $left_second _left_i>])*
                 $([<$load _rr>] [<$load _rk>] [<$load _rs>] [<$load _ks>] [<$load _kr>] [<$load _kc>] [<$load _or>])*
+                $([<$load _hr>] [<$load _hw>] [<$load _hs>] [<$load _hww>])*
                 $([<$store _rrr>] [<$store _rsr>] [<$store _ksr>] [<$store _ksi>] [<$store _rkr>] [<$store _krr>] [<$store _kri>] [<$store _kcr>] [<$store _orr>])*
+                $([<$store _hrr>] [<$store _hri>] [<$store _hwr>] [<$store _hwi>] [<$store _hsr>] [<$store _hsi>] [<$store _hwwr>])*
                 $($plain)*
             }
         }

@@ -5,6 +5,10 @@
 //! data cell, `_or` a local object and the offset in a slot; `_rs` and `_ks` are `_rr` and `_kr` with an offset that
 //! counts elements of the access's width. Stores name the value behind: `r` a slot, `i` a 16-bit
 //! immediate.
+//!
+//! Where the constant base is in the heap, as in every access of a translated WebAssembly program, the descriptor is known:
+//! `_hr` a constant distance from `h:` and the offset in a slot. From `h:0` on, with offsets that are sums of 32 bits: `_hw`
+//! a slot and a constant, `_hs` the same with elements of the access's width, `_hww` two slots.
 
 use cvm_spec::fault::FaultCode;
 use cvm_spec::pointer::{OFFSET_MASK, Tag};
@@ -52,6 +56,44 @@ unsafe fn object_address(table: *mut Descriptor, distance: u32) -> u64 {
             .size
             .wrapping_sub(u64::from(distance))
     }
+}
+
+/// A load from the heap.
+macro_rules! heap_load {
+    ($memory:ty, $extend:ty, $log:literal, $off:ident, $form:ident,
+     $ip:ident, $fp:ident, $shadow:ident, $table:ident, $ctx:ident) => {{
+        let descriptor = $table.add(Tag::Heap as usize);
+        if $off < (*descriptor).read_limit[$log] {
+            let value = (*(*descriptor)
+                .base
+                .add($off as usize)
+                .cast::<Unaligned<$memory>>())
+            .0;
+            slot!($fp, (*$ip).a) = value as $extend as u64;
+            goto($ip.add(1), $fp, $shadow, $table, $ctx)
+        } else {
+            refuse($ip, $fp, $ctx, Form::$form, Shape::read(1 << $log))
+        }
+    }};
+}
+
+/// A store to the heap.
+macro_rules! heap_store {
+    ($memory:ty, $log:literal, $off:ident, $value:expr, $form:ident,
+     $ip:ident, $fp:ident, $shadow:ident, $table:ident, $ctx:ident) => {{
+        let value = $value;
+        let descriptor = $table.add(Tag::Heap as usize);
+        if $off < (*descriptor).write_limit[$log] {
+            (*(*descriptor)
+                .base
+                .add($off as usize)
+                .cast::<Unaligned<$memory>>())
+            .0 = value as $memory;
+            goto($ip.add(1), $fp, $shadow, $table, $ctx)
+        } else {
+            refuse($ip, $fp, $ctx, Form::$form, Shape::write(1 << $log))
+        }
+    }};
 }
 
 /// Loads: name, type in memory, type that extends it to a cell, index of the limit.
@@ -123,6 +165,22 @@ macro_rules! loads {
                 } else {
                     load_beyond::<{ Form::Kc as u8 }, $log, { <$extend>::MIN != 0 }>(ip, fp, shadow, table, ctx)
                 }
+            }
+            fn [<$name _hr>](ip, fp, shadow, table, ctx) {
+                let off = slot!(fp, (*ip).b).wrapping_add(u64::from((*ip).c));
+                heap_load!($memory, $extend, $log, off, Hr, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hw>](ip, fp, shadow, table, ctx) {
+                let off = u64::from((slot!(fp, (*ip).b) as u32).wrapping_add((*ip).c));
+                heap_load!($memory, $extend, $log, off, Hw, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hs>](ip, fp, shadow, table, ctx) {
+                let off = u64::from(((slot!(fp, (*ip).b) as u32) << $log).wrapping_add((*ip).c));
+                heap_load!($memory, $extend, $log, off, Hs, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hww>](ip, fp, shadow, table, ctx) {
+                let off = u64::from((slot!(fp, (*ip).b) as u32).wrapping_add(slot!(fp, (*ip).c) as u32));
+                heap_load!($memory, $extend, $log, off, Hww, ip, fp, shadow, table, ctx)
             }
             fn [<$name _or>](ip, fp, shadow, table, ctx) {
                 let offset = slot!(fp, (*ip).b);
@@ -224,6 +282,34 @@ macro_rules! stores {
                 } else {
                     store_beyond::<{ Form::Kcr as u8 }, $log>(ip, fp, shadow, table, ctx)
                 }
+            }
+            fn [<$name _hrr>](ip, fp, shadow, table, ctx) {
+                let off = slot!(fp, (*ip).a).wrapping_add(u64::from((*ip).c));
+                heap_store!($memory, $log, off, slot!(fp, (*ip).b), Hrr, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hri>](ip, fp, shadow, table, ctx) {
+                let off = slot!(fp, (*ip).a).wrapping_add(u64::from((*ip).c));
+                heap_store!($memory, $log, off, (*ip).b as i16 as u64, Hri, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hwr>](ip, fp, shadow, table, ctx) {
+                let off = u64::from((slot!(fp, (*ip).a) as u32).wrapping_add((*ip).c));
+                heap_store!($memory, $log, off, slot!(fp, (*ip).b), Hwr, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hwi>](ip, fp, shadow, table, ctx) {
+                let off = u64::from((slot!(fp, (*ip).a) as u32).wrapping_add((*ip).c));
+                heap_store!($memory, $log, off, (*ip).b as i16 as u64, Hwi, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hsr>](ip, fp, shadow, table, ctx) {
+                let off = u64::from(((slot!(fp, (*ip).a) as u32) << $log).wrapping_add((*ip).c));
+                heap_store!($memory, $log, off, slot!(fp, (*ip).b), Hsr, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hsi>](ip, fp, shadow, table, ctx) {
+                let off = u64::from(((slot!(fp, (*ip).a) as u32) << $log).wrapping_add((*ip).c));
+                heap_store!($memory, $log, off, (*ip).b as i16 as u64, Hsi, ip, fp, shadow, table, ctx)
+            }
+            fn [<$name _hwwr>](ip, fp, shadow, table, ctx) {
+                let off = u64::from((slot!(fp, (*ip).a) as u32).wrapping_add(slot!(fp, (*ip).b) as u32));
+                heap_store!($memory, $log, off, slot!(fp, (*ip).c), Hwwr, ip, fp, shadow, table, ctx)
             }
             fn [<$name _orr>](ip, fp, shadow, table, ctx) {
                 let (offset, value) = (slot!(fp, (*ip).a), slot!(fp, (*ip).b));

@@ -1,7 +1,7 @@
 //! Loads and stores that are refused: the operands are read again here, out of line, so that nothing has to be kept for
 //! this path in the common one.
 
-use cvm_spec::pointer::ShortPointer;
+use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
 
 use super::fault::note;
 use super::slot;
@@ -46,6 +46,10 @@ pub(crate) enum Form {
     Ks,
     Kc,
     Or,
+    Hr,
+    Hw,
+    Hs,
+    Hww,
     Rrr,
     Rkr,
     Rsr,
@@ -55,11 +59,18 @@ pub(crate) enum Form {
     Ksi,
     Kcr,
     Orr,
+    Hrr,
+    Hri,
+    Hwr,
+    Hwi,
+    Hsr,
+    Hsi,
+    Hwwr,
 }
 
 impl Form {
     /// All forms, by number.
-    const ALL: [Form; 16] = [
+    const ALL: [Form; 27] = [
         Form::Rr,
         Form::Rk,
         Form::Rs,
@@ -67,6 +78,10 @@ impl Form {
         Form::Ks,
         Form::Kc,
         Form::Or,
+        Form::Hr,
+        Form::Hw,
+        Form::Hs,
+        Form::Hww,
         Form::Rrr,
         Form::Rkr,
         Form::Rsr,
@@ -76,6 +91,13 @@ impl Form {
         Form::Ksi,
         Form::Kcr,
         Form::Orr,
+        Form::Hrr,
+        Form::Hri,
+        Form::Hwr,
+        Form::Hwi,
+        Form::Hsr,
+        Form::Hsi,
+        Form::Hwwr,
     ];
 
     /// The form of a number.
@@ -123,7 +145,22 @@ pub(crate) unsafe fn operands(
         let object = csp.wrapping_sub(u64::from(op.c));
         let tiny = op.b as i16 as u64;
         let small = op.c as i32 as u64;
+        let heap = Pointer::new(Tag::Heap, 0).0;
+        let inside = heap | u64::from(op.c);
+        // A sum of 32 bits.
+        let sum = |one: u64, other: u32| u64::from((one as u32).wrapping_add(other));
         let (base, offset, value) = match form {
+            Form::Hr => (inside, b(), 0),
+            Form::Hw => (heap, sum(b(), op.c), 0),
+            Form::Hs => (heap, sum(b() << scale, op.c), 0),
+            Form::Hww => (heap, sum(b(), c() as u32), 0),
+            Form::Hrr => (inside, a(), b()),
+            Form::Hri => (inside, a(), tiny),
+            Form::Hwr => (heap, sum(a(), op.c), b()),
+            Form::Hwi => (heap, sum(a(), op.c), tiny),
+            Form::Hsr => (heap, sum(a() << scale, op.c), b()),
+            Form::Hsi => (heap, sum(a() << scale, op.c), tiny),
+            Form::Hwwr => (heap, sum(a(), b() as u32), c()),
             Form::Rr => (b(), c(), 0),
             Form::Rk => (b(), small, 0),
             Form::Rs => (b(), c() << scale, 0),

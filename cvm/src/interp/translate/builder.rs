@@ -132,6 +132,12 @@ impl Builder {
         (index >= self.block).then(|| (self.ids[index], self.ops[index]))
     }
 
+    /// The op before another one, if it belongs to the current block.
+    pub(super) fn op_before(&self, op: usize) -> Option<(Id, Op)> {
+        let index = op.checked_sub(1)?;
+        (index >= self.block).then(|| (self.ids[index], self.ops[index]))
+    }
+
     /// Notes that the op at `op` was emitted last and pushes its result, which is in its natural slot.
     pub(super) fn push_result(&mut self, op: usize, function: Option<(Opcode, bool)>) {
         let result = self.natural(self.depth());

@@ -16,7 +16,7 @@ use crate::verify::frame::{Frame, Home};
 
 use super::builder::{Builder, Last, Popped, Slot, Value};
 use super::control::{Branch, Fixup, Target};
-use super::select::{Shape, exchanged, pair, shape};
+use super::select::{Shape, exchanged, leaves_low_half, opposite, pair, shape};
 use super::{Land, TypeNumbers};
 
 /// What the translation of one function needs and gives.
@@ -41,6 +41,8 @@ pub(super) struct Translation<'t, 'a> {
     pub(super) op_of: Vec<usize>,
     /// The function's conditional branches, in order.
     pub(super) branches: Vec<Branch>,
+    /// An instruction that was translated with the one before it.
+    pub(super) taken: Option<usize>,
 }
 
 impl Translation<'_, '_> {
@@ -112,7 +114,11 @@ impl Translation<'_, '_> {
                 self.builder.last = None;
             }
             fresh &= matches!(instruction.opcode, Opcode::Declare | Opcode::Nop);
-            self.instruction(number, &instruction, fresh, &mut fixups);
+            if self.taken != Some(number) {
+                let next = leaders.get(number + 1);
+                let goes_on = next.is_some_and(|next| !next.target && !next.block);
+                self.instruction(number, &instruction, (fresh, goes_on), &mut fixups);
+            }
             falls_in = instruction.opcode.flow().falls_through();
         }
         for fixup in fixups {
@@ -165,10 +171,13 @@ impl Translation<'_, '_> {
         &mut self,
         number: usize,
         instruction: &Instruction<'_>,
-        fresh: bool,
+        (fresh, goes_on): (bool, bool),
         fixups: &mut Vec<Fixup>,
     ) {
         let opcode = instruction.opcode;
+        if opcode == Opcode::Dup && goes_on && !self.options.traced && self.tee(number) {
+            return;
+        }
         match shape(opcode) {
             Shape::Binary {
                 register,
@@ -263,6 +272,7 @@ impl Translation<'_, '_> {
         id: Id,
         fold: fn(u64) -> Result<u64, cvm_spec::fault::FaultCode>,
     ) {
+        let last = self.builder.last;
         let operand = self.builder.pop();
         if let Value::Constant(a) = operand.value
             && let Ok(value) = fold(a)
@@ -270,10 +280,78 @@ impl Translation<'_, '_> {
             self.builder.push(Value::Constant(value));
             return;
         }
+        if let Some(made) = self.builder.made(last, operand)
+            && let Some(function) = made.function
+            && self.joins(opcode, made.op, function)
+        {
+            return;
+        }
         let slot = self.builder.slot_of(operand);
         let result = self.builder.next();
         let op = self.builder.emit(id, result, slot, 0);
         self.builder.push_result(op, Some((opcode, false)));
+    }
+
+    /// Joins a test for zero with the comparison before it, and clearing an upper half with what has none; the operand is
+    /// popped.
+    fn joins(&mut self, opcode: Opcode, op: usize, function: (Opcode, bool)) -> bool {
+        let (first, is_immediate) = function;
+        let inner = self.builder.ops[op];
+        match opcode {
+            Opcode::IZextD if leaves_low_half(first) => {
+                self.builder.push_result(op, Some(function))
+            }
+            Opcode::IEqz | Opcode::DEqz => {
+                let tests_zero = matches!(first, Opcode::IEqz | Opcode::DEqz);
+                let Some(opposite) = opposite(first) else {
+                    return false;
+                };
+                let Shape::Binary {
+                    register,
+                    immediate,
+                    ..
+                } = shape(opposite)
+                else {
+                    return false;
+                };
+                self.builder.unemit(op);
+                let result = self.builder.next();
+                let (id, right) = match (tests_zero, is_immediate) {
+                    (true, _) => (immediate, 0),
+                    (false, true) => (immediate, inner.c),
+                    (false, false) => (register, inner.c),
+                };
+                let op = self.builder.emit(id, result, inner.b, right);
+                let function = (opposite, tests_zero || is_immediate);
+                self.builder.push_result(op, Some(function));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// `dup` and a store into a private local: the local has the value, and the operand that stays is the local.
+    fn tee(&mut self, number: usize) -> bool {
+        let Some((_, next)) = self.body.instructions.get(number + 1) else {
+            return false;
+        };
+        let (Opcode::IWriteA | Opcode::FWriteA, Operand::Pointer(pointer)) =
+            (next.opcode, next.operand)
+        else {
+            return false;
+        };
+        if pointer.tag() != Tag::Local {
+            return false;
+        }
+        let (object, _) = self.object(pointer.offset());
+        let Home::Slot(slot) = object.home else {
+            return false;
+        };
+        self.assign(slot as Slot);
+        self.builder.push(Value::Local(slot as Slot));
+        self.builder.last = None;
+        self.taken = Some(number + 1);
+        true
     }
 
     fn ternary(&mut self, id: Id) {

@@ -13,6 +13,19 @@ use super::builder::{Popped, Slot, Value};
 use super::function::Translation;
 use super::select::{Load, Store};
 
+/// An offset in the heap.
+#[derive(Clone, Copy)]
+enum Address {
+    /// A slot and a distance.
+    Distance(Slot, u32),
+    /// A slot and a constant, as a sum of 32 bits.
+    Sum(Slot, u32),
+    /// A slot times the access's width and a constant, in 32 bits.
+    Scaled(Slot, u32),
+    /// Two slots, as a sum of 32 bits.
+    Slots(Slot, Slot),
+}
+
 impl Translation<'_, '_> {
     /// The constant short pointer that a base is, if it is one.
     fn constant_base(base: Popped) -> Option<u32> {
@@ -38,6 +51,11 @@ impl Translation<'_, '_> {
                 let result = self.builder.next();
                 let op = self.builder.emit(Id::load_constant, result, 0, pointer.0);
                 return self.builder.push_result(op, None);
+            }
+            if access.indexed
+                && let Some(address) = self.heap_address(pointer, access.width)
+            {
+                return self.load_from_heap(address, load);
             }
             let (offset, scaled) = if access.indexed {
                 self.pop_offset(access.width)
@@ -93,6 +111,93 @@ impl Translation<'_, '_> {
             natural: offset.natural,
         };
         (index, true)
+    }
+
+    /// Pops the offset of an access to the heap, together with the 32-bit sum or product that it was just computed as;
+    /// nothing, and nothing is popped, if the access is not to the heap or there is a better form.
+    fn heap_address(&mut self, pointer: ShortPointer, width: u8) -> Option<Address> {
+        if pointer.tag() != Tag::Heap {
+            return None;
+        }
+        let (top, natural) = self.builder.peek(0);
+        if let Value::Constant(_) = top {
+            return None;
+        }
+        let log = width.trailing_zeros();
+        let made = self
+            .builder
+            .last_result()
+            .and_then(|last| Some((last.op, last.function?)));
+        if let Some((at, (opcode, is_immediate))) = made {
+            let op = self.builder.ops[at];
+            match (opcode, is_immediate) {
+                (Opcode::DAdd, true) if pointer.offset() == 0 => {
+                    self.builder.pop();
+                    let scaled = self.builder.op_before(at).filter(|(id, shift)| {
+                        *id == Id::d_shl_i && shift.a == op.b && op.b == natural && shift.c == log
+                    });
+                    return Some(match scaled {
+                        Some((_, shift)) => {
+                            self.builder.unemit(at - 1);
+                            Address::Scaled(shift.b, op.c)
+                        }
+                        None => {
+                            self.builder.unemit(at);
+                            Address::Sum(op.b, op.c)
+                        }
+                    });
+                }
+                (Opcode::DAdd, false) if pointer.offset() == 0 => {
+                    self.builder.pop();
+                    self.builder.unemit(at);
+                    return Some(Address::Slots(op.b, op.c as Slot));
+                }
+                (Opcode::DShl, true) if pointer.offset() == 0 && op.c == log => {
+                    self.builder.pop();
+                    self.builder.unemit(at);
+                    return Some(Address::Scaled(op.b, 0));
+                }
+                // Products of 64 bits have forms of their own.
+                (Opcode::IMul | Opcode::IShl, true) => return None,
+                _ => {}
+            }
+        }
+        let offset = self.builder.pop();
+        let slot = self.builder.slot_of(offset);
+        Some(Address::Distance(slot, pointer.offset()))
+    }
+
+    fn load_from_heap(&mut self, address: Address, load: Load) {
+        let (id, slot, c) = match address {
+            Address::Distance(slot, distance) => (load.hr, slot, distance),
+            Address::Sum(slot, constant) => (load.hw, slot, constant),
+            Address::Scaled(slot, constant) => (load.hs, slot, constant),
+            Address::Slots(one, other) => (load.hww, one, u32::from(other)),
+        };
+        let result = self.builder.next();
+        let op = self.builder.emit(id, result, slot, c);
+        self.builder.push_result(op, None);
+    }
+
+    fn store_to_heap(&mut self, address: Address, value: Popped, store: Store) {
+        let tiny = value.small().and_then(|small| i16::try_from(small).ok());
+        let (immediate, register, slot, c) = match address {
+            Address::Distance(slot, distance) => (store.hri, store.hrr, slot, distance),
+            Address::Sum(slot, constant) => (store.hwi, store.hwr, slot, constant),
+            Address::Scaled(slot, constant) => (store.hsi, store.hsr, slot, constant),
+            Address::Slots(one, other) => {
+                let value = self.builder.slot_of(value);
+                self.builder.emit(store.hwwr, one, other, u32::from(value));
+                return;
+            }
+        };
+        match tiny {
+            Some(tiny) => self.builder.emit(immediate, slot, tiny as u16, c),
+            None => {
+                let value = self.builder.slot_of(value);
+                self.builder.emit(register, slot, value, c)
+            }
+        };
     }
 
     fn load_from_constant(&mut self, short: u32, offset: Popped, scaled: bool, load: Load) {
@@ -156,6 +261,11 @@ impl Translation<'_, '_> {
                 let value = self.builder.slot_of(value);
                 self.builder.emit(Id::store_constant, value, 0, pointer.0);
                 return;
+            }
+            if access.indexed
+                && let Some(address) = self.heap_address(pointer, access.width)
+            {
+                return self.store_to_heap(address, value, store);
             }
             let (offset, scaled) = if access.indexed {
                 self.pop_offset(access.width)
@@ -240,7 +350,7 @@ impl Translation<'_, '_> {
     }
 
     /// Pops a value into a private local.
-    fn assign(&mut self, slot: Slot) {
+    pub(super) fn assign(&mut self, slot: Slot) {
         let last = self.builder.last_result();
         let value = self.builder.pop();
         if value.value == Value::Local(slot) {

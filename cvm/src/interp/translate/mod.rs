@@ -108,6 +108,7 @@ impl Code {
                     declared: 0,
                     op_of: Vec::new(),
                     branches: Vec::new(),
+                    taken: None,
                 }
                 .run(),
             );

@@ -40,6 +40,10 @@ pub(super) struct Load {
     pub(super) ks: Id,
     pub(super) kr: Id,
     pub(super) kc: Id,
+    pub(super) hr: Id,
+    pub(super) hw: Id,
+    pub(super) hs: Id,
+    pub(super) hww: Id,
     pub(super) object: Id,
 }
 
@@ -54,6 +58,13 @@ pub(super) struct Store {
     pub(super) krr: Id,
     pub(super) kri: Id,
     pub(super) kcr: Id,
+    pub(super) hrr: Id,
+    pub(super) hri: Id,
+    pub(super) hwr: Id,
+    pub(super) hwi: Id,
+    pub(super) hsr: Id,
+    pub(super) hsi: Id,
+    pub(super) hwwr: Id,
     pub(super) object: Id,
 }
 
@@ -91,6 +102,10 @@ macro_rules! shapes {
                     ks: Id::[<$loadf _ks>],
                     kr: Id::[<$loadf _kr>],
                     kc: Id::[<$loadf _kc>],
+                    hr: Id::[<$loadf _hr>],
+                    hw: Id::[<$loadf _hw>],
+                    hs: Id::[<$loadf _hs>],
+                    hww: Id::[<$loadf _hww>],
                     object: Id::[<$loadf _or>],
                 }),)*
                 $(Opcode::$store => Shape::Store(Store {
@@ -102,6 +117,13 @@ macro_rules! shapes {
                     krr: Id::[<$storef _krr>],
                     kri: Id::[<$storef _kri>],
                     kcr: Id::[<$storef _kcr>],
+                    hrr: Id::[<$storef _hrr>],
+                    hri: Id::[<$storef _hri>],
+                    hwr: Id::[<$storef _hwr>],
+                    hwi: Id::[<$storef _hwi>],
+                    hsr: Id::[<$storef _hsr>],
+                    hsi: Id::[<$storef _hsi>],
+                    hwwr: Id::[<$storef _hwwr>],
                     object: Id::[<$storef _orr>],
                 }),)*
                 $(Opcode::$other => Shape::Other,)*
@@ -184,6 +206,62 @@ pub(super) fn exchanged(opcode: Opcode) -> Option<Opcode> {
         DUge => DUle,
         _ => return None,
     })
+}
+
+/// The comparison that holds where another one does not. Comparing floats has none: neither may hold.
+pub(super) fn opposite(opcode: Opcode) -> Option<Opcode> {
+    use Opcode::*;
+    Some(match opcode {
+        IEqz => INe,
+        DEqz => DNe,
+        IEq => INe,
+        INe => IEq,
+        ILt => IGe,
+        IGe => ILt,
+        ILe => IGt,
+        IGt => ILe,
+        IUlt => IUge,
+        IUge => IUlt,
+        IUle => IUgt,
+        IUgt => IUle,
+        DEq => DNe,
+        DNe => DEq,
+        DLt => DGe,
+        DGe => DLt,
+        DLe => DGt,
+        DGt => DLe,
+        DUlt => DUge,
+        DUge => DUlt,
+        DUle => DUgt,
+        DUgt => DUle,
+        _ => return None,
+    })
+}
+
+/// Whether the result of a binary or unary function always has an upper half of 0.
+pub(super) fn leaves_low_half(opcode: Opcode) -> bool {
+    use Opcode::*;
+    opposite(opcode).is_some()
+        || matches!(
+            opcode,
+            DAdd | DSub
+                | DMul
+                | DShl
+                | DShr
+                | DUshr
+                | DRotl
+                | DRotr
+                | DNeg
+                | DNot
+                | DClz
+                | DCtz
+                | DPopcnt
+                | DSextB
+                | DSextW
+                | IZextB
+                | IZextW
+                | IZextD
+        )
 }
 
 /// The handlers of two binary functions in one.

@@ -131,7 +131,7 @@ impl Body<'_, '_> {
     /// One statement that keeps the operands below `floor` and may change the depth above it.
     pub(super) fn statement(&mut self, floor: usize, nesting: usize) {
         self.budget = self.budget.saturating_sub(1);
-        match self.random.below(26) {
+        match self.random.below(28) {
             0 if nesting < 4 => self.conditional(nesting),
             1 | 2 if nesting < 3 => self.repeat(floor, nesting),
             3 if nesting < 3 => self.switch(nesting),
@@ -145,6 +145,7 @@ impl Body<'_, '_> {
             16 if !self.loops.is_empty() => self.leave_loop(floor),
             17 => self.host(floor),
             18 if self.random.one_in(4) => self.declare_again(),
+            19 | 20 => self.record(),
             _ => self.compute(floor),
         }
     }

@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod flow;
 mod memory;
+mod record;
 mod value;
 
 use std::collections::HashMap;
