@@ -31,7 +31,7 @@ use super::plan::{Kind, Local, Plan};
 use super::region::Region;
 use super::shape::Shape;
 use super::site::Site;
-use super::value::{self, Builder, Cell, Stack};
+use super::value::{self, Builder, Cell, Form, Stack};
 
 /// Never executed: ends a block behind a fault that always happens.
 pub(super) const NEVER: TrapCode = TrapCode::unwrap_user(1);
@@ -101,6 +101,9 @@ pub(super) struct Lowering<'l, 'a> {
     /// Of loop heads: the block through which the loop is entered. What Cranelift moves out of the loop comes to stand
     /// there, and not in a loop in front of this one.
     pub(super) entries: Vec<Option<Block>>,
+    /// Private locals that got the result of float arithmetic in this block, but also get other values in the function: here
+    /// its NaN need not be canonical yet.
+    pub(super) floats: HashMap<u32, Cell>,
     /// Values of 64 bits whose upper half is 0, as far as that is worth knowing.
     pub(super) narrow: HashSet<Value>,
     /// Number and text offset of the instruction under compilation.
@@ -226,6 +229,7 @@ pub(super) fn build<'l, 'a>(
         shape,
         blocks: vec![None; body.instructions.len()],
         entries: vec![None; body.instructions.len()],
+        floats: HashMap::new(),
         narrow: HashSet::new(),
         number: 0,
         at: body.start,
@@ -317,6 +321,7 @@ impl Lowering<'_, '_> {
                     self.b.ins().jump(block, &[]);
                 }
                 self.b.switch_to_block(block);
+                self.floats.clear();
                 if !leader.loop_head && !self.shape.is_reached_from_behind(number) {
                     // Every jump to it stands further up.
                     self.b.seal_block(block);
@@ -486,6 +491,9 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn read_slot(&mut self, number: u32) -> Cell {
+        if let Some(cell) = self.floats.get(&number) {
+            return *cell;
+        }
         let Slot { variable, local } = self.slots[number as usize];
         let value = self.b.use_var(variable);
         let cell = Cell::float(local.kind, value, local.lazy).hinted(local.hint);
@@ -500,8 +508,18 @@ impl Lowering<'_, '_> {
 
     pub(super) fn write_slot(&mut self, number: u32, cell: Cell) {
         let Slot { variable, local } = self.slots[number as usize];
+        // Where nothing outside this block reads the local, nothing is left of making the value canonical.
         let value = value::of_kind(&mut self.b, local.kind, cell, !local.lazy);
         self.b.def_var(variable, value);
+        match (local.kind, local.lazy, cell.form) {
+            (Kind::Float, false, Form::Float { lazy: true, .. })
+            | (Kind::Single, false, Form::Single { lazy: true, .. }) => {
+                self.floats.insert(number, cell.hinted(local.hint));
+            }
+            _ => {
+                self.floats.remove(&number);
+            }
+        }
     }
 
     // ---- memory of the machine and the program

@@ -155,6 +155,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             replace(&mut self.fresh, true),
         );
         let region = take(&mut self.region);
+        let floats = take(&mut self.floats);
         let scope = self.scope.replace(scope);
 
         self.make_blocks();
@@ -167,6 +168,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
 
         let inner = replace(&mut self.scope, scope).expect("a scope was entered");
         self.region = region;
+        self.floats = floats;
         (self.declared, self.fresh) = (declared, fresh);
         (self.number, self.at, self.place) = position;
         self.b.set_srcloc(SourceLoc::new(self.place));

@@ -451,6 +451,7 @@ impl Lowering<'_, '_> {
         let mut exits = exits.into_iter().peekable();
         while let Some(exit) = exits.next() {
             self.begin(exit.block);
+            self.floats.clear();
             self.stack.restore(exit.held);
             self.declared = exit.declared;
             let stop = exits.peek().map_or(end, |next| next.number);
