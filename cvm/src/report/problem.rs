@@ -281,7 +281,8 @@ impl From<&MachineError> for Problem {
             ),
             MachineError::Compiler(message) => Problem::new("no-memory", message.clone())
                 .hint("run it with `--engine interp`"),
-            MachineError::NoEntry(message) => Problem::new("no-entry", message),
+            MachineError::NoEntry(message) => Problem::new("no-entry", message)
+                .hint("`cvm run --invoke NAME` calls an exported function; `cvm info` lists them"),
         }
     }
 }

@@ -40,6 +40,7 @@ fn files_of_another_kind_get_65_and_a_hint() {
     bench.file("empty.cvm", "");
     bench.file("text.cvm", ".func main ()\n ret\n.end\n");
     bench.file("module.wasm", b"\0asm\x01\0\0\0");
+    bench.file("component.wasm", b"\0asm\x0d\0\x01\0");
     bench.file("elf", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
     bench.file("noise.cvm", (0..=255).rev().collect::<Vec<u8>>());
     bench.file("cut.cvm", b"\x89CVM\r\n\x01\0");
@@ -48,7 +49,12 @@ fn files_of_another_kind_get_65_and_a_hint() {
         .exits(65)
         .says("[truncated-header]");
     bench.cvm("run text.cvm").exits(65).says(".cvma");
-    bench.cvm("run module.wasm").exits(65).says("WebAssembly");
+    bench
+        .cvm("run module.wasm")
+        .exits(65)
+        .says("[no-entry]")
+        .says("--invoke");
+    bench.cvm("run component.wasm").exits(65).says("component");
     bench.cvm("run elf").exits(65).says("ELF");
     bench.cvm("run noise.cvm").exits(65).says("[bad-magic]");
     bench
