@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a local object | the offset against the object's size, a constant; none for a constant offset |
 //! | a constant in `d:` or `b:` | the sum against the segment's size, a constant; none for a constant sum inside it |
-//! | a constant elsewhere | the sum against the limit in the descriptor |
+//! | a constant elsewhere | the sum against the limit in the descriptor; several accesses with sums of one value share a check ([`super::region`]) |
 //! | probably in a known segment, constant offset | `base - tag` against the limit less the offset: proves the tag too. A wrong guess takes the general way, out of line |
 //! | any other | the descriptor that the tag names: its limit against the sum |
 //!

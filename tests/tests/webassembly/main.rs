@@ -12,6 +12,7 @@
 mod hostile;
 mod instance;
 mod lines;
+mod mixed;
 mod random;
 mod script;
 mod wasi;
