@@ -26,6 +26,14 @@ enum Address {
     Slots(Slot, Slot),
 }
 
+/// The slot that a stored value is loaded into right before the access, if it is a constant.
+fn loaded_to(value: Popped) -> Option<Slot> {
+    match value.value {
+        Value::Constant(_) => Some(value.natural),
+        Value::Natural | Value::Local(_) => None,
+    }
+}
+
 impl Translation<'_, '_> {
     /// The constant short pointer that a base is, if it is one.
     fn constant_base(base: Popped) -> Option<u32> {
@@ -53,19 +61,19 @@ impl Translation<'_, '_> {
                 return self.builder.push_result(op, None);
             }
             if access.indexed
-                && let Some(address) = self.heap_address(pointer, access.width)
+                && let Some(address) = self.heap_address(pointer, access.width, None)
             {
                 return self.load_from_heap(address, load);
             }
             let (offset, scaled) = if access.indexed {
-                self.pop_offset(access.width)
+                self.pop_offset(access.width, None)
             } else {
                 (zero, false)
             };
             return self.load_from_constant(pointer.0, offset, scaled, load);
         }
         let (offset, scaled) = if access.indexed {
-            self.pop_offset(access.width)
+            self.pop_offset(access.width, None)
         } else {
             (zero, false)
         };
@@ -87,8 +95,9 @@ impl Translation<'_, '_> {
     }
 
     /// Pops an offset. If it was just computed as an index times the access's width, the multiplication is taken
-    /// away and the index given instead, with true.
-    fn pop_offset(&mut self, width: u8) -> (Popped, bool) {
+    /// away and the index given instead, with true; unless the index is where a constant will be `loaded` before the
+    /// access.
+    fn pop_offset(&mut self, width: u8, loaded: Option<Slot>) -> (Popped, bool) {
         let last = self.builder.last_result();
         let offset = self.builder.pop();
         let Some((last, (opcode, true))) = last.and_then(|last| Some((last, last.function?)))
@@ -101,7 +110,7 @@ impl Translation<'_, '_> {
             Opcode::IShl => op.c == width.trailing_zeros(),
             _ => false,
         };
-        if !is_scale || width == 1 {
+        if !is_scale || width == 1 || loaded == Some(op.b) {
             return (offset, false);
         }
         self.builder.unemit(last.op);
@@ -114,8 +123,14 @@ impl Translation<'_, '_> {
     }
 
     /// Pops the offset of an access to the heap, together with the 32-bit sum or product that it was just computed as;
-    /// nothing, and nothing is popped, if the access is not to the heap or there is a better form.
-    fn heap_address(&mut self, pointer: ShortPointer, width: u8) -> Option<Address> {
+    /// nothing, and nothing is popped, if the access is not to the heap or there is a better form. Where a constant will be
+    /// `loaded` before the access, there must be no operand of the sum or product.
+    fn heap_address(
+        &mut self,
+        pointer: ShortPointer,
+        width: u8,
+        loaded: Option<Slot>,
+    ) -> Option<Address> {
         if pointer.tag() != Tag::Heap {
             return None;
         }
@@ -130,11 +145,16 @@ impl Translation<'_, '_> {
             .and_then(|last| Some((last.op, last.function?)));
         if let Some((at, (opcode, is_immediate))) = made {
             let op = self.builder.ops[at];
+            let is_free = |slot: Slot| loaded != Some(slot);
             match (opcode, is_immediate) {
-                (Opcode::DAdd, true) if pointer.offset() == 0 => {
+                (Opcode::DAdd, true) if pointer.offset() == 0 && is_free(op.b) => {
                     self.builder.pop();
                     let scaled = self.builder.op_before(at).filter(|(id, shift)| {
-                        *id == Id::d_shl_i && shift.a == op.b && op.b == natural && shift.c == log
+                        *id == Id::d_shl_i
+                            && shift.a == op.b
+                            && op.b == natural
+                            && shift.c == log
+                            && is_free(shift.b)
                     });
                     return Some(match scaled {
                         Some((_, shift)) => {
@@ -147,12 +167,14 @@ impl Translation<'_, '_> {
                         }
                     });
                 }
-                (Opcode::DAdd, false) if pointer.offset() == 0 => {
+                (Opcode::DAdd, false)
+                    if pointer.offset() == 0 && is_free(op.b) && is_free(op.c as Slot) =>
+                {
                     self.builder.pop();
                     self.builder.unemit(at);
                     return Some(Address::Slots(op.b, op.c as Slot));
                 }
-                (Opcode::DShl, true) if pointer.offset() == 0 && op.c == log => {
+                (Opcode::DShl, true) if pointer.offset() == 0 && op.c == log && is_free(op.b) => {
                     self.builder.pop();
                     self.builder.unemit(at);
                     return Some(Address::Scaled(op.b, 0));
@@ -257,26 +279,28 @@ impl Translation<'_, '_> {
                 return self.store_local(pointer.offset(), access, store);
             }
             let value = self.builder.pop();
+            let loaded = loaded_to(value);
             if !access.indexed && pointer.tag() != Tag::Absolute {
                 let value = self.builder.slot_of(value);
                 self.builder.emit(Id::store_constant, value, 0, pointer.0);
                 return;
             }
             if access.indexed
-                && let Some(address) = self.heap_address(pointer, access.width)
+                && let Some(address) = self.heap_address(pointer, access.width, loaded)
             {
                 return self.store_to_heap(address, value, store);
             }
             let (offset, scaled) = if access.indexed {
-                self.pop_offset(access.width)
+                self.pop_offset(access.width, loaded)
             } else {
                 (zero, false)
             };
             return self.store_to_constant(pointer.0, (offset, scaled), value, store);
         }
         let value = self.builder.pop();
+        let loaded = loaded_to(value);
         let (offset, scaled) = if access.indexed {
-            self.pop_offset(access.width)
+            self.pop_offset(access.width, loaded)
         } else {
             (zero, false)
         };
