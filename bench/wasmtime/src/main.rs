@@ -15,13 +15,17 @@ use wasmtime::{Caller, Config, Engine, Extern, Instance, Linker, Module, Store};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    let mut has = |flag| arguments.next_if(|argument| argument == flag).is_some();
-    let step = match () {
-        () if has("--load") => load,
-        () if has("--start") => start,
-        () if has("--count") => count,
-        () if has("--canonical-nans") => run_canonical,
-        () => run,
+    let mut has = |flag: &str| arguments.next_if(|argument| argument == flag).is_some();
+    let step: fn(&Path) -> wasmtime::Result<()> = if has("--load") {
+        load
+    } else if has("--start") {
+        start
+    } else if has("--count") {
+        count
+    } else if has("--canonical-nans") {
+        run_canonical
+    } else {
+        run
     };
     let Some(path) = arguments.next() else {
         eprintln!("usage: run-wasmtime [--load | --start | --count | --canonical-nans] MODULE");
