@@ -130,10 +130,10 @@ impl Foreign {
             made: Made::Closure(closure, code),
             data: Box::into_raw(data),
         };
+        let (cif, data) = (plan.cif(), made.data);
         // SAFETY: the closure was just allocated; plan and data live as long as the callback, which the machine's
         // `Foreign` owns in a box that does not move.
-        let prepared =
-            unsafe { low::prep_closure_mut(closure, plan.cif(), entered, made.data, code) };
+        let prepared = unsafe { low::prep_closure_mut(closure, cif, entered, data, code) };
         prepared.is_ok().then_some(made)
     }
 
