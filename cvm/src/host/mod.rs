@@ -4,6 +4,7 @@
 //! share nothing. [`sys::Sys`] is the machine's own namespace; [`Host::register`] makes a host function of a closure.
 
 pub(crate) mod call;
+mod stop;
 pub mod sys;
 pub mod typed;
 mod wasi;

@@ -4,33 +4,14 @@ use std::io::{self, ErrorKind};
 
 use cvm_spec::host::HostError;
 
-use crate::host::HostStop;
-use crate::memory::Violation;
+use crate::host::stop;
 
-/// Why a host function has no result.
-#[derive(Debug)]
-pub(in crate::host) enum Stop {
-    /// The program gets this code as a negative cell.
-    Error(HostError),
-    /// The program does not go on.
-    Host(HostStop),
-}
+/// Why a host function has no result. The program gets the code as a negative cell.
+pub(in crate::host) type Stop = stop::Stop<HostError>;
 
 impl From<HostError> for Stop {
     fn from(error: HostError) -> Stop {
         Stop::Error(error)
-    }
-}
-
-impl From<HostStop> for Stop {
-    fn from(stop: HostStop) -> Stop {
-        Stop::Host(stop)
-    }
-}
-
-impl From<Violation> for Stop {
-    fn from(violation: Violation) -> Stop {
-        Stop::Host(HostStop::Violation(violation))
     }
 }
 

@@ -304,17 +304,7 @@ impl Files {
         if *waits {
             return wait::write(file, bytes, watch);
         }
-        let mut written = 0;
-        while written < bytes.len() {
-            match file.write(&bytes[written..]) {
-                Ok(0) => break,
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) if written > 0 => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(written as u64)
+        Ok(wait::write_all_it_takes(bytes, |rest, _| file.write(rest))?)
     }
 
     /// Reads what is there; 0 at the end.

@@ -88,6 +88,24 @@ pub(in crate::host) fn write(file: &mut File, bytes: &[u8], watch: &Watch) -> Re
     Ok(written as u64)
 }
 
+/// Writes as much as the system takes; less than all only before an error. `write` gets what is left, and how much came before.
+pub(in crate::host) fn write_all_it_takes(
+    bytes: &[u8],
+    mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
+) -> io::Result<u64> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match write(&bytes[written..], written as u64) {
+            Ok(0) => break,
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) if written > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written as u64)
+}
+
 fn is_not_ready(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

@@ -122,8 +122,8 @@ impl Descriptors {
     ) -> Result<(&Directory, &Directory), Stop> {
         let find = |number: u32| match self.0.get(number as usize) {
             Some(Some(Descriptor::Directory(directory))) => Ok(directory),
-            Some(Some(_)) => Err(Stop::Errno(Errno::NotDirectory)),
-            _ => Err(Stop::Errno(Errno::BadFile)),
+            Some(Some(_)) => Err(Stop::Error(Errno::NotDirectory)),
+            _ => Err(Stop::Error(Errno::BadFile)),
         };
         Ok((find(first)?, find(second)?))
     }

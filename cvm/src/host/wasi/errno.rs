@@ -4,9 +4,8 @@ use std::io::{self, ErrorKind};
 
 use rustix::io::Errno as System;
 
-use crate::host::HostStop;
+use crate::host::stop;
 use crate::host::sys::Stop as SysStop;
-use crate::memory::Violation;
 use cvm_spec::host::HostError;
 
 macro_rules! errnos {
@@ -59,36 +58,18 @@ errnos! {
     OtherDevice = 75 XDEV;
 }
 
-/// Why a function has no result.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// The program gets this number.
-    Errno(Errno),
-    /// The program does not go on.
-    Host(HostStop),
-}
+/// Why a function has no result. The program gets the number.
+pub(super) type Stop = stop::Stop<Errno>;
 
 impl From<Errno> for Stop {
     fn from(errno: Errno) -> Stop {
-        Stop::Errno(errno)
-    }
-}
-
-impl From<HostStop> for Stop {
-    fn from(stop: HostStop) -> Stop {
-        Stop::Host(stop)
-    }
-}
-
-impl From<Violation> for Stop {
-    fn from(violation: Violation) -> Stop {
-        Stop::Host(HostStop::Violation(violation))
+        Stop::Error(errno)
     }
 }
 
 impl From<System> for Stop {
     fn from(error: System) -> Stop {
-        Stop::Errno(Errno::of_system(error))
+        Stop::Error(Errno::of_system(error))
     }
 }
 
@@ -98,7 +79,7 @@ impl From<io::Error> for Stop {
             return system.into();
         }
         // Errors that the capability to a directory raises by itself.
-        Stop::Errno(match error.kind() {
+        Stop::Error(match error.kind() {
             ErrorKind::PermissionDenied => Errno::NotPermitted,
             ErrorKind::NotFound => Errno::NotFound,
             ErrorKind::AlreadyExists => Errno::Exists,
@@ -112,7 +93,7 @@ impl From<io::Error> for Stop {
 
 impl From<SysStop> for Stop {
     fn from(stop: SysStop) -> Stop {
-        Stop::Errno(match stop {
+        Stop::Error(match stop {
             SysStop::Host(stop) => return Stop::Host(stop),
             SysStop::Error(error) => match error {
                 HostError::NotFound => Errno::NotFound,

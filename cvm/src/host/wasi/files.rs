@@ -227,7 +227,7 @@ pub(super) fn times(accessed: u64, modified: u64, which: u64) -> Result<Timestam
         return Err(Errno::Invalid.into());
     }
     let time = |value: u64, set: bool, now: bool| match (set, now) {
-        (true, true) => Err(Stop::Errno(Errno::Invalid)),
+        (true, true) => Err(Stop::Error(Errno::Invalid)),
         (true, false) => Ok(Timespec {
             tv_sec: (value / 1_000_000_000) as i64,
             tv_nsec: (value % 1_000_000_000) as i64,

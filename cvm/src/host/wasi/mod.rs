@@ -153,7 +153,7 @@ impl HostModule for Wasi {
         };
         let errno = match call(self, memory, cells) {
             Ok(()) => 0,
-            Err(Stop::Errno(errno)) => errno as u64,
+            Err(Stop::Error(errno)) => errno as u64,
             Err(Stop::Host(stop)) => return Err(stop),
         };
         if let Some(cell) = cells.first_mut() {

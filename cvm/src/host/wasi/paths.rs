@@ -1,5 +1,7 @@
 //! Files and directories by their paths, which begin at a directory's descriptor and never lead out of it.
 
+use std::io;
+
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 
 use super::descriptors::{Descriptor, Directory, OpenFile};
@@ -135,15 +137,25 @@ pub(super) fn path_filestat_set_times(
     Ok(rustix::fs::futimens(&file, &times)?)
 }
 
+/// Does something to the entry of a directory that may be written.
+fn change(
+    wasi: &mut Wasi,
+    memory: &Memory,
+    cells: &[u64],
+    what: impl Fn(&Dir, String) -> io::Result<()>,
+) -> Result<(), Stop> {
+    let [directory, path, length] = arguments(cells)?;
+    let path = guest::path(memory, word(path), word(length))?;
+    let dir = wasi.descriptors.directory(word(directory))?.writable()?;
+    Ok(what(dir, path)?)
+}
+
 pub(super) fn path_create_directory(
     wasi: &mut Wasi,
     memory: &mut Memory,
     cells: &[u64],
 ) -> Result<(), Stop> {
-    let [directory, path, length] = arguments(cells)?;
-    let path = guest::path(memory, word(path), word(length))?;
-    let dir = wasi.descriptors.directory(word(directory))?.writable()?;
-    Ok(dir.create_dir(path)?)
+    change(wasi, memory, cells, Dir::create_dir)
 }
 
 pub(super) fn path_remove_directory(
@@ -151,10 +163,7 @@ pub(super) fn path_remove_directory(
     memory: &mut Memory,
     cells: &[u64],
 ) -> Result<(), Stop> {
-    let [directory, path, length] = arguments(cells)?;
-    let path = guest::path(memory, word(path), word(length))?;
-    let dir = wasi.descriptors.directory(word(directory))?.writable()?;
-    Ok(dir.remove_dir(path)?)
+    change(wasi, memory, cells, Dir::remove_dir)
 }
 
 pub(super) fn path_unlink_file(
@@ -162,10 +171,7 @@ pub(super) fn path_unlink_file(
     memory: &mut Memory,
     cells: &[u64],
 ) -> Result<(), Stop> {
-    let [directory, path, length] = arguments(cells)?;
-    let path = guest::path(memory, word(path), word(length))?;
-    let dir = wasi.descriptors.directory(word(directory))?.writable()?;
-    Ok(dir.remove_file(path)?)
+    change(wasi, memory, cells, Dir::remove_file)
 }
 
 pub(super) fn path_rename(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Result<(), Stop> {

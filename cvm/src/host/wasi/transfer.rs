@@ -26,7 +26,9 @@ pub(super) fn fd_write(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> R
             Descriptor::File(open) if open.waits => {
                 wait::write(&mut open.file, bytes, &wasi.watch).map_err(Stop::from)
             }
-            Descriptor::File(open) => whole(bytes, |rest, _| open.file.write(rest)),
+            Descriptor::File(open) => {
+                wait::write_all_it_takes(bytes, |rest, _| open.file.write(rest)).map_err(Stop::from)
+            }
         };
         match outcome {
             Ok(done) => {
@@ -36,30 +38,12 @@ pub(super) fn fd_write(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> R
                 }
             }
             // What was written before the error counts; the error comes back at the next call.
-            Err(Stop::Errno(_)) if written > 0 => break,
+            Err(Stop::Error(_)) if written > 0 => break,
             Err(stop) => return Err(stop),
         }
         wasi.watch.check()?;
     }
     guest::store_word(memory, word(result), written as u32)
-}
-
-/// Writes as much as the system takes; less than all only before an error.
-fn whole(
-    bytes: &[u8],
-    mut write: impl FnMut(&[u8], u64) -> std::io::Result<usize>,
-) -> Result<u64, Stop> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match write(&bytes[written..], written as u64) {
-            Ok(0) => break,
-            Ok(count) => written += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) if written > 0 => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(written as u64)
 }
 
 pub(super) fn fd_read(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Result<(), Stop> {
@@ -92,7 +76,7 @@ pub(super) fn fd_read(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Re
                     break;
                 }
             }
-            Err(Stop::Errno(_)) if total > 0 => break,
+            Err(Stop::Error(_)) if total > 0 => break,
             Err(stop) => return Err(stop),
         }
     }
@@ -140,7 +124,7 @@ pub(super) fn fd_pwrite(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> 
         let bytes = guest::bytes(memory, part.address, part.length)?;
         let open = wasi.descriptors.writable_file(word(descriptor))?;
         let at = offset.checked_add(written).ok_or(Errno::Invalid)?;
-        let done = whole(bytes, |rest, done| {
+        let done = wait::write_all_it_takes(bytes, |rest, done| {
             open.file.write_at(rest, at.saturating_add(done))
         })?;
         written += done;
