@@ -11,12 +11,18 @@ use crate::measure::{Output, Series, execute, interleaved};
 use crate::report::{Row, Table, percent, print_columns, seconds};
 use crate::tools::Tools;
 
-struct Contestant {
-    name: &'static str,
-    program: PathBuf,
-    arguments: Vec<OsString>,
-    /// Bytes of the module that it gets ready.
-    size: u64,
+/// What the modules have in common.
+const WORKLOAD: &str = "1,000,000 lines";
+
+/// A program that takes steps with a module and prints how long each took.
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    /// The module's name.
+    pub(crate) workload: String,
+    /// The module's bytes.
+    pub(crate) size: u64,
 }
 
 /// Measures and prints.
@@ -32,6 +38,7 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         name: "cvm",
         program: runner,
         arguments: vec!["load".into(), image.clone().into()],
+        workload: WORKLOAD.into(),
         size: size(&image)?,
     }];
     if assembled
@@ -44,15 +51,34 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
             name: "wasmi",
             program: own,
             arguments: vec!["wasm".into(), "--load".into(), module.clone().into()],
+            workload: WORKLOAD.into(),
             size: size(&module)?,
         });
         contestants.push(Contestant {
             name: "wasmtime",
             program: tools.build_wasmtime()?,
             arguments: vec!["--load".into(), module.clone().into()],
+            workload: WORKLOAD.into(),
             size: size(&module)?,
         });
     }
+    let rows = measure(&contestants, rounds, "Getting a large module ready")?;
+    Ok(Table {
+        name: "load",
+        facts: vec![(
+            "source".into(),
+            "that of `assemble`, 1,000,000 lines".into(),
+        )],
+        rows,
+    })
+}
+
+/// Measures and prints steps that programs take with modules, each by the clock of its program.
+pub(crate) fn measure(
+    contestants: &[Contestant],
+    rounds: usize,
+    title: &str,
+) -> Result<Vec<Row>, Error> {
     let samples = interleaved(
         contestants.len(),
         rounds,
@@ -66,9 +92,9 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         },
     )?;
     let mut printed = vec![cells([
-        "step",
-        "",
         "module",
+        "step",
+        "size",
         "time",
         "",
         "MB/s",
@@ -79,20 +105,18 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
         let Some((first, _)) = samples.first() else {
             continue;
         };
-        let peak_memory = samples
-            .iter()
-            .map(|(_, s)| s.peak_memory)
-            .max()
-            .unwrap_or(0);
+        let memory = samples.iter().map(|(_, sample)| sample.peak_memory).max();
+        let peak_memory = memory.unwrap_or(0);
         for (number, (step, _)) in first.iter().enumerate() {
             let times = samples
                 .iter()
                 .filter_map(|(steps, _)| Some(steps.get(number)?.1));
             let series = Series::new(times.collect());
             let megabytes = contestant.size as f64 / 1e6;
+            let step = format!("{} {step}", contestant.name);
             printed.push(vec![
+                contestant.workload.clone(),
                 step.clone(),
-                contestant.name.into(),
                 format!("{megabytes:.1} MB"),
                 seconds(series.median()),
                 percent(series.spread()),
@@ -100,8 +124,8 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
                 format!("{} MiB", peak_memory >> 20),
             ]);
             rows.push(Row {
-                workload: step.clone(),
-                contestant: contestant.name.into(),
+                workload: contestant.workload.clone(),
+                contestant: step,
                 process_seconds: Series::new(samples.iter().map(|(_, s)| s.seconds).collect()),
                 seconds: series,
                 peak_memory,
@@ -110,20 +134,13 @@ pub(crate) fn run(tools: &Tools, rounds: usize) -> Result<Table, Error> {
             });
         }
     }
-    println!("\nGetting a large module ready, {rounds} interleaved rounds, medians\n");
+    println!("\n{title}, {rounds} interleaved rounds, medians\n");
     print_columns(&printed);
-    Ok(Table {
-        name: "load",
-        facts: vec![(
-            "source".into(),
-            "that of `assemble`, 1,000,000 lines".into(),
-        )],
-        rows,
-    })
+    Ok(rows)
 }
 
 /// Lines of a step and its seconds.
-pub(crate) fn steps(output: &str) -> Result<Vec<(String, f64)>, Error> {
+fn steps(output: &str) -> Result<Vec<(String, f64)>, Error> {
     let step = |line: &str| {
         let (step, seconds) = line.rsplit_once(' ')?;
         Some((step.to_string(), seconds.parse().ok()?))

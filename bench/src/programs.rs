@@ -54,15 +54,8 @@ pub(crate) fn run(tools: &Tools, choice: &Choice) -> Result<Table, Error> {
         .filter(|(name, _)| name.contains(&choice.only));
     for (workload, expected) in workloads {
         let entries = peers.prepare(tools, workload, directory.path())?;
-        let samples = interleaved(
-            entries.len(),
-            choice.rounds,
-            |entry| entries[entry].rounds(choice.rounds),
-            |entry| checked(&entries[entry], workload, expected),
-        )?;
-        for (entry, samples) in entries.iter().zip(&samples) {
-            table.rows.push(row(workload, entry, samples, expected));
-        }
+        let rows = measured(&entries, choice.rounds, workload, expected)?;
+        table.rows.extend(rows);
         eprintln!("{workload} done");
     }
     print::print(&table, choice.rounds);
@@ -71,12 +64,27 @@ pub(crate) fn run(tools: &Tools, choice: &Choice) -> Result<Table, Error> {
     Ok(table)
 }
 
-/// Runs a contestant once and compares its result: the workload's own seconds, and the process.
-pub(crate) fn checked(
-    entry: &Entry,
+/// Runs a workload's contestants in turns; a row for each.
+pub(crate) fn measured(
+    entries: &[Entry],
+    rounds: usize,
     workload: &str,
     expected: &str,
-) -> Result<(f64, Sample), Error> {
+) -> Result<Vec<Row>, Error> {
+    let samples = interleaved(
+        entries.len(),
+        rounds,
+        |entry| entries[entry].rounds(rounds),
+        |entry| checked(&entries[entry], workload, expected),
+    )?;
+    let rows = entries.iter().zip(&samples);
+    Ok(rows
+        .map(|(entry, samples)| row(workload, entry, samples, expected))
+        .collect())
+}
+
+/// Runs a contestant once and compares its result: the workload's own seconds, and the process.
+fn checked(entry: &Entry, workload: &str, expected: &str) -> Result<(f64, Sample), Error> {
     let (own, sample) = entry.run()?;
     let found = sample.output.split_whitespace().next().unwrap_or("");
     if found == expected {
@@ -91,7 +99,7 @@ pub(crate) fn checked(
     })
 }
 
-pub(crate) fn row(workload: &str, entry: &Entry, samples: &[(f64, Sample)], result: &str) -> Row {
+fn row(workload: &str, entry: &Entry, samples: &[(f64, Sample)], result: &str) -> Row {
     let memory = samples.iter().map(|(_, sample)| sample.peak_memory).max();
     Row {
         workload: workload.into(),

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Error;
-use crate::measure::{Output, execute, interleaved};
+use crate::measure::{Output, execute};
 use crate::programs::contestants::{Peers, module};
 use crate::programs::print::{contestants, mean_ratio, median};
-use crate::programs::{Choice, WORKLOADS, checked, row};
+use crate::programs::{Choice, WORKLOADS, measured};
 use crate::report::{Table, print_columns, seconds};
 use crate::tools::{Tools, find};
 
@@ -96,15 +96,8 @@ fn workloads(
             continue;
         }
         let entries = peers.prepare_c(tools, workload, directory)?;
-        let samples = interleaved(
-            entries.len(),
-            choice.rounds,
-            |entry| entries[entry].rounds(choice.rounds),
-            |entry| checked(&entries[entry], workload, expected),
-        )?;
-        for (entry, samples) in entries.iter().zip(&samples) {
-            table.rows.push(row(workload, entry, samples, expected));
-        }
+        let rows = measured(&entries, choice.rounds, workload, expected)?;
+        table.rows.extend(rows);
         let path = module(workload, directory);
         if path.exists() {
             let name = workload.to_string();

@@ -1,16 +1,13 @@
 //! How fast modules are translated, and whether the time grows with the size alone.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use super::Sample;
 use super::repeat::repeat;
 use crate::Error;
-use crate::assemble::cells;
-use crate::load::steps;
-use crate::measure::{Output, Series, execute, interleaved};
-use crate::report::{Row, Table, percent, print_columns, seconds};
+use crate::load::{Contestant, measure};
+use crate::report::Table;
 use crate::tools::Tools;
 
 /// A module below this size is repeated until it has it: that is the size 1.
@@ -18,15 +15,6 @@ const SMALLEST: usize = 1_000_000;
 
 /// The sizes, as multiples.
 const SIZES: [u32; 4] = [1, 2, 4, 8];
-
-struct Contestant {
-    name: &'static str,
-    program: PathBuf,
-    arguments: Vec<OsString>,
-    workload: String,
-    /// Bytes of the module.
-    size: u64,
-}
 
 /// Measures and prints.
 pub(super) fn run(
@@ -62,62 +50,9 @@ pub(super) fn run(
             add("wasmi", &own, ["wasm", "--load"]);
         }
     }
-    let samples = interleaved(
-        contestants.len(),
-        rounds,
-        |_| rounds,
-        |number| {
-            let Contestant {
-                program, arguments, ..
-            } = &contestants[number];
-            let sample = execute(Command::new(program).args(arguments), Output::Kept)?;
-            Ok((steps(&sample.output)?, sample))
-        },
-    )?;
-    let mut printed = vec![cells([
-        "module",
-        "step",
-        "size",
-        "time",
-        "",
-        "MB/s",
-        "peak memory",
-    ])];
-    for (contestant, samples) in contestants.iter().zip(&samples) {
-        let Some((first, _)) = samples.first() else {
-            continue;
-        };
-        let memory = samples.iter().map(|(_, sample)| sample.peak_memory).max();
-        let peak_memory = memory.unwrap_or(0);
-        for (number, (step, _)) in first.iter().enumerate() {
-            let times = samples
-                .iter()
-                .filter_map(|(steps, _)| Some(steps.get(number)?.1));
-            let series = Series::new(times.collect());
-            let megabytes = contestant.size as f64 / 1e6;
-            let step = format!("{} {step}", contestant.name);
-            printed.push(vec![
-                contestant.workload.clone(),
-                step.clone(),
-                format!("{megabytes:.1} MB"),
-                seconds(series.median()),
-                percent(series.spread()),
-                format!("{:.1}", megabytes / series.median()),
-                format!("{} MiB", peak_memory >> 20),
-            ]);
-            table.rows.push(Row {
-                workload: contestant.workload.clone(),
-                contestant: step,
-                process_seconds: Series::new(samples.iter().map(|(_, s)| s.seconds).collect()),
-                seconds: series,
-                peak_memory,
-                lines: None,
-                result: Some(contestant.size.to_string()),
-            });
-        }
-    }
-    println!("\nTranslating modules, {rounds} interleaved rounds, medians\n");
-    print_columns(&printed);
+    table
+        .rows
+        .extend(measure(&contestants, rounds, "Translating modules")?);
     Ok(())
 }
 
