@@ -72,17 +72,55 @@ impl Body<'_, '_> {
         self.depth -= 1;
     }
 
+    /// Pushes the local, or a constant, plus something computed: the operand on the right is above the one on the left.
+    fn sum(&mut self, local: u64) {
+        match self.random.one_in(2) {
+            true => {
+                self.plain(Opcode::IReadA, local);
+                self.depth += 1;
+            }
+            false => self.push_constant(64),
+        }
+        // 0 or 1, and a multiple of 8 from that.
+        self.plain(Opcode::HeapSize, 0);
+        self.plain(Opcode::PushB, 1);
+        self.plain(Opcode::IUgt, 0);
+        let (opcode, operand) = self.random.pick(&[
+            (Opcode::IShl, 3),
+            (Opcode::DShl, 2),
+            (Opcode::DAdd, 7),
+            (Opcode::IMul, 16),
+        ]);
+        self.plain(Opcode::PushB, operand);
+        self.plain(opcode, 0);
+        let joined = self
+            .random
+            .pick(&[Opcode::DAdd, Opcode::DAdd, Opcode::IAdd, Opcode::IMul]);
+        self.plain(joined, 0);
+    }
+
     /// One access, whose result goes into another local or nowhere.
     fn field(&mut self, row: &Row, local: u64, tag: Tag) {
-        self.plain(Opcode::IReadA, local);
-        self.depth += 1;
-        if !self.random.one_in(4) {
-            let distance = 8 * self.random.below(13) as i64 - 48;
-            self.add(distance as u64);
+        match self.random.below(8) {
+            0 => self.sum(local),
+            1 | 2 => {
+                self.plain(Opcode::IReadA, local);
+                self.depth += 1;
+            }
+            _ => {
+                self.plain(Opcode::IReadA, local);
+                self.depth += 1;
+                let distance = 8 * self.random.below(13) as i64 - 48;
+                self.add(distance as u64);
+            }
         }
         let access = row.opcode.access();
         let is_write = access.is_some_and(|access| access.write);
-        if is_write {
+        if is_write && self.random.one_in(3) {
+            // One that does not fit an instruction.
+            let value = self.random.next();
+            self.push_constant(value);
+        } else if is_write {
             self.push();
         }
         let base = self.random.pick(&[0, 0, 8, 16, 40]);
