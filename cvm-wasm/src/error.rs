@@ -1,12 +1,21 @@
 //! Why a module cannot be translated.
 
+use cvm_spec::image;
 use thiserror::Error;
 use wasmparser::WasmFeatures;
+
+use crate::MAGIC;
 
 /// Why a module cannot be translated. Every message ends with the byte offset in the module where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TranslateError {
+    /// The bytes are something else.
+    #[error("not a WebAssembly module, whose first bytes are 00 61 73 6D: {found}")]
+    NotAModule {
+        /// What they look like.
+        found: String,
+    },
     /// The bytes are not a valid WebAssembly module.
     #[error("not a valid WebAssembly module: {message} (at byte {offset:#x})")]
     Invalid {
@@ -77,6 +86,30 @@ impl From<wasmparser::Error> for TranslateError {
             None => TranslateError::Invalid { message, offset },
         }
     }
+}
+
+/// Whether the bytes begin as a module does, as far as they go.
+pub(crate) fn check_magic(bytes: &[u8]) -> Result<(), TranslateError> {
+    let start = &bytes[..bytes.len().min(64)];
+    let found = match start {
+        [] => "it is empty".to_string(),
+        _ if MAGIC.starts_with(start) || start.starts_with(&MAGIC) => return Ok(()),
+        _ if start.starts_with(&image::MAGIC[..4]) => {
+            "it is a CVM image, which `cvm run` takes as it is".to_string()
+        }
+        _ if start.iter().all(is_text) => {
+            "it is text; if it is WebAssembly's, `wat2wasm` makes a module of it".to_string()
+        }
+        _ => {
+            let hex: Vec<String> = start.iter().take(4).map(|b| format!("{b:02X}")).collect();
+            format!("it begins with {}", hex.join(" "))
+        }
+    };
+    Err(TranslateError::NotAModule { found })
+}
+
+fn is_text(byte: &u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..)
 }
 
 /// The names of features, as the proposals spell them.

@@ -4,7 +4,7 @@ use cvm_spec::image::{
     Export, ExportKind, Extent, Function, Image, Import, ImportKind, Note, StringRef,
 };
 use cvm_spec::pointer::{Pointer, ShortPointer, Tag};
-use cvm_spec::wasm;
+use cvm_spec::wasm::{self, export_name};
 use wasmparser::ExternalKind;
 
 use crate::constant::Constant;
@@ -326,24 +326,4 @@ fn import_names(
         return Err(refused(format!("its name is longer than {NAME_MAX} bytes")));
     }
     Ok((image.add_string(module), image.add_string(&name)))
-}
-
-/// The name of an export, or of an import, in the image: control characters and `%` as `%` and two hexadecimal digits for each byte,
-/// and `%` alone for the empty name.
-pub fn export_name(name: &str) -> String {
-    if name.is_empty() {
-        return "%".to_string();
-    }
-    let mut text = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_control() || c == '%' {
-            let mut buffer = [0; 4];
-            for byte in c.encode_utf8(&mut buffer).bytes() {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }

@@ -28,11 +28,12 @@ mod program;
 mod relocate;
 mod text;
 mod types;
+mod units;
 
 use cvm_spec::image::Image;
 
+pub use cvm_spec::wasm::export_name;
 pub use error::TranslateError;
-pub use finish::export_name;
 
 use layout::Layout;
 use module::Module;
@@ -108,6 +109,7 @@ impl Options {
 /// # Errors
 /// If the bytes are no valid module, use a feature that is not supported, or make an image that is too large.
 pub fn translate(bytes: &[u8], options: &Options) -> Result<Image, TranslateError> {
+    error::check_magic(bytes)?;
     let module = Module::read(bytes, options)?;
     let layout = Layout::new(&module)?;
     let mut program = Program::new(&module, &layout, options);

@@ -9,11 +9,12 @@ use cvm_spec::image::{Image, Line};
 use gimli::{DwarfFileType, EndianSlice, LineProgramHeader, LittleEndian, Unit};
 
 use crate::module::Module;
-
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
+use crate::units::{self, Slice};
 
 /// Names of sources that an image can have.
 const SOURCES_MAX: usize = 1 << 16;
+/// Bytes of file and directory names that are read. Names may overlap, so the size of the module does not limit them.
+const NAMES_MAX: usize = 1 << 26;
 
 /// A place in a source, for the code from an address on. Without a line nothing is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +37,30 @@ impl Row {
 }
 
 /// Sources, by the numbers that the image gives them.
-#[derive(Default)]
 struct Sources {
     names: Vec<String>,
     numbers: HashMap<String, u16>,
+    /// Bytes of names that may still be read.
+    room: usize,
 }
 
 impl Sources {
+    fn new() -> Sources {
+        Sources {
+            names: Vec::new(),
+            numbers: HashMap::new(),
+            room: NAMES_MAX,
+        }
+    }
+
+    /// Counts a name that was read; none if there have been too many.
+    fn read(&mut self, name: Option<Slice<'_>>) -> Option<()> {
+        let length = name.map_or(0, |name| name.slice().len());
+        let room = self.room.checked_sub(length);
+        self.room = room.unwrap_or(0);
+        room.map(|_| ())
+    }
+
     fn number(&mut self, name: String) -> Option<u16> {
         if let Some(number) = self.numbers.get(&name) {
             return Some(*number);
@@ -80,7 +98,7 @@ impl Lines {
         if !module.custom.contains_key(".debug_line") {
             return None;
         }
-        let mut sources = Sources::default();
+        let mut sources = Sources::new();
         let mut rows = rows(module, &mut sources).ok()?;
         rows.sort_by_key(|row| row.address);
         Some(Lines {
@@ -178,12 +196,13 @@ fn rows(module: &Module<'_>, sources: &mut Sources) -> gimli::Result<Vec<Row>> {
     let mut dwarf = gimli::Dwarf::load(section)?;
     dwarf.file_type = DwarfFileType::Main;
     let mut rows = Vec::new();
-    let mut units = dwarf.units();
-    // What was read before something damaged counts.
-    while let Ok(Some(header)) = units.next() {
-        if let Ok(unit) = dwarf.unit(header) {
-            let _ = unit_rows(module, &dwarf, &unit, sources, &mut rows);
+    for unit in units::with_lines(&dwarf) {
+        let names = sources.read(unit.name).and(sources.read(unit.comp_dir));
+        if names.is_none() {
+            break;
         }
+        // What was read before something damaged counts.
+        let _ = unit_rows(module, &dwarf, &unit, sources, &mut rows);
     }
     Ok(rows)
 }
@@ -217,9 +236,10 @@ fn unit_rows<'a>(
         let file = row.file_index();
         let source = match last {
             Some((same, source)) if same == file => source,
-            _ => *files
-                .entry(file)
-                .or_insert_with(|| sources.number(file_name(dwarf, unit, header, file)?)),
+            _ => *files.entry(file).or_insert_with(|| {
+                let name = file_name(dwarf, unit, header, file, sources)?;
+                sources.number(name)
+            }),
         };
         last = Some((file, source));
         let line = row.line().map_or(0, |line| line.get());
@@ -256,14 +276,16 @@ fn file_name<'a>(
     unit: &Unit<Slice<'a>>,
     header: &LineProgramHeader<Slice<'a>>,
     file: u64,
+    sources: &mut Sources,
 ) -> Option<String> {
     let entry = header.file(file)?;
-    let text = |value| {
+    let mut text = |value| {
         let found = dwarf.attr_string(unit, value).ok()?;
+        sources.read(Some(found))?;
         Some(found.to_string_lossy().into_owned())
     };
     let mut path = text(entry.path_name())?;
-    if let Some(directory) = entry.directory(header).and_then(text)
+    if let Some(directory) = entry.directory(header).and_then(&mut text)
         && !path.starts_with('/')
         && !directory.is_empty()
     {
@@ -272,6 +294,7 @@ fn file_name<'a>(
     if let Some(directory) = &unit.comp_dir
         && !path.starts_with('/')
     {
+        sources.read(Some(*directory))?;
         path = format!("{}/{path}", directory.to_string_lossy());
     }
     Some(path)

@@ -167,6 +167,7 @@ impl<'a> Module<'a> {
                     range.start,
                 ));
             }
+            module.check_memories(&payload)?;
             if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
                 module.resources.get_or_insert(function.resources);
                 module.bodies.push(body);
@@ -174,6 +175,35 @@ impl<'a> Module<'a> {
             module.add(payload, options)?;
         }
         Ok(module)
+    }
+
+    /// Refuses a second memory, of which the validator does not say that it is a feature.
+    fn check_memories(&self, payload: &Payload<'a>) -> Result<(), TranslateError> {
+        let mut found = u32::from(self.memory.is_some());
+        let mut count = |offset, added| {
+            found += added;
+            match found {
+                0 | 1 => Ok(()),
+                _ => Err(unsupported("multi-memory", "more than one memory", offset)),
+            }
+        };
+        match payload {
+            Payload::ImportSection(reader) => {
+                // What is malformed is the validator's to refuse.
+                let imports = reader.clone().into_imports_with_offsets();
+                for (offset, import) in imports.map_while(Result::ok) {
+                    if matches!(import.ty, TypeRef::Memory(_)) {
+                        count(offset, 1)?;
+                    }
+                }
+                Ok(())
+            }
+            Payload::MemorySection(reader) => {
+                let added = reader.count().min(2);
+                count(reader.range().start, added)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add(&mut self, payload: Payload<'a>, options: &Options) -> Result<(), TranslateError> {

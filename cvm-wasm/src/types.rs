@@ -6,14 +6,11 @@
 use std::collections::{HashMap, HashSet};
 
 use cvm_spec::image::{FunctionType, Image, Type};
+use cvm_spec::wasm::{Kind, LARGEST_EXACT_BRAND, exact_brand};
 use wasmparser::{FuncType, RefType, ValType};
 
-/// Types of values that a brand tells apart.
-const KINDS: u32 = 6;
-/// Most values (arguments and results) whose types a brand holds one by one.
-const EXACT: usize = 12;
 /// First brand that is a hash.
-const HASHED: u32 = KINDS.pow(EXACT as u32) + 1;
+const HASHED: u32 = LARGEST_EXACT_BRAND + 1;
 
 /// The image's types and which of them a type of the module is.
 #[derive(Default)]
@@ -87,33 +84,34 @@ pub(crate) fn is_narrow(value: ValType) -> bool {
     matches!(value, ValType::I32 | ValType::F32)
 }
 
-fn kind(value: &ValType) -> u32 {
+fn kind(value: &ValType) -> Kind {
     match value {
-        ValType::I32 => 0,
-        ValType::I64 => 1,
-        ValType::F32 => 2,
-        ValType::F64 => 3,
-        ValType::Ref(found) if *found == RefType::EXTERNREF => 5,
+        ValType::I32 => Kind::I32,
+        ValType::I64 => Kind::I64,
+        ValType::F32 => Kind::F32,
+        ValType::F64 => Kind::F64,
+        ValType::Ref(found) if *found == RefType::EXTERNREF => Kind::ExternRef,
         // Vectors are refused before.
-        ValType::Ref(_) | ValType::V128 => 4,
+        ValType::Ref(_) | ValType::V128 => Kind::FuncRef,
     }
 }
 
 fn brand(found: &FuncType) -> u32 {
-    let kinds = found.params().iter().chain(found.results()).map(kind);
-    if found.params().len() + found.results().len() <= EXACT {
-        return kinds.fold(0, |number, kind| number * KINDS + kind) + 1;
-    }
-    // FNV-1a.
-    let hash = kinds.fold(0x811c_9dc5_u32, |hash, kind| {
-        (hash ^ kind).wrapping_mul(0x0100_0193)
-    });
-    HASHED + hash % (u32::MAX - HASHED)
+    let values = found.params().iter().chain(found.results());
+    let kinds: Vec<Kind> = values.map(kind).collect();
+    exact_brand(&kinds).unwrap_or_else(|| {
+        // FNV-1a.
+        let hash = kinds.iter().fold(0x811c_9dc5_u32, |hash, kind| {
+            (hash ^ *kind as u32).wrapping_mul(0x0100_0193)
+        });
+        HASHED + hash % (u32::MAX - HASHED)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cvm_spec::wasm::BRANDED_VALUES;
 
     #[test]
     fn short_types_of_equal_counts_have_different_brands() {
@@ -126,8 +124,8 @@ mod tests {
                 }
             }
         }
-        let longest = FuncType::new([ValType::EXTERNREF; EXACT], []);
+        let longest = FuncType::new([ValType::EXTERNREF; BRANDED_VALUES], []);
         assert!(brand(&longest) < HASHED);
-        assert!(brand(&FuncType::new([ValType::I32; EXACT + 1], [])) >= HASHED);
+        assert!(brand(&FuncType::new([ValType::I32; BRANDED_VALUES + 1], [])) >= HASHED);
     }
 }

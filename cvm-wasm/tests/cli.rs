@@ -98,6 +98,18 @@ fn what_is_wrong_is_said_with_its_place() {
     );
     assert!(!path.join("short.cvm").exists());
 
+    let image = run(path, &["-o", "-", "seven.wasm"], b"").stdout;
+    for (input, part) in [
+        (&b"(module (func))\n"[..], "it is text"),
+        (b"", "it is empty"),
+        (b"\x7fELF\x02\x01", "it begins with 7F 45 4C 46"),
+        (&image, "it is a CVM image"),
+    ] {
+        let other = run(path, &["-o", "x.cvm", "-"], input);
+        assert_eq!(other.status.code(), Some(65));
+        assert!(message(&other).contains(part), "{}", message(&other));
+    }
+
     // The type of the result is v128.
     let mut vector = SEVEN.to_vec();
     vector[14] = 0x7b;

@@ -18,9 +18,13 @@
   (data (i32.const 100) "a.txt")
   (data (i32.const 110) "b.txt")
   (data (i32.const 120) "../up")
-  (data (i32.const 130) "dir")
+  (data (i32.const 130) "dir/")
   (data (i32.const 140) "sub/../../up")
   (data (i32.const 160) "contents")
+
+  ;; A name of 300 bytes.
+  (func $start (memory.fill (i32.const 8192) (i32.const 110) (i32.const 300)))
+  (start $start)
 
   ;; The number of what was opened last.
   (func (export "opened") (result i32) (i32.load (i32.const 0)))
@@ -46,7 +50,8 @@
     (call $list (i32.const 3) (i32.const 1024) (i32.const 4096) (i64.const 0) (i32.const 4)))
   (func (export "granted") (param $fd i32) (result i32) (call $granted (local.get $fd) (i32.const 16)))
   (func (export "mkdir") (result i32) (call $mkdir (i32.const 3) (i32.const 130) (i32.const 3)))
-  (func (export "rmdir") (result i32) (call $rmdir (i32.const 3) (i32.const 130) (i32.const 3)))
+  (func (export "rmdir") (param $path i32) (param $length i32) (result i32)
+    (call $rmdir (i32.const 3) (local.get $path) (local.get $length)))
   (func (export "rename") (result i32)
     (call $rename (i32.const 3) (i32.const 100) (i32.const 5) (i32.const 3) (i32.const 110) (i32.const 5)))
   (func (export "unlink") (param $path i32) (param $length i32) (result i32)

@@ -248,7 +248,8 @@ pub(super) struct Run {
           value_parser = str::parse::<Definition>)]
     pub(super) define: Vec<Definition>,
 
-    /// Call this exported function with the arguments as numbers, and print its results as signed integers
+    /// Call this exported function with the arguments as numbers, and print its results as signed integers, or as what
+    /// they are if it was translated from WebAssembly
     #[arg(long, value_name = "NAME")]
     pub(super) invoke: Option<String>,
 

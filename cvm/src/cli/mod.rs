@@ -9,6 +9,7 @@ mod explain;
 mod foreign;
 mod info;
 mod input;
+mod invoke;
 mod ldd;
 mod log;
 mod manual;

@@ -19,12 +19,12 @@ use super::arguments::{Engine, Format, Run};
 use super::console::{Console, output_failed};
 use super::foreign;
 use super::input::{Input, Program};
+use super::invoke;
 use super::log::Log;
 use super::output::Output;
 use super::perf_map;
 use super::profile::ProfileFile;
 use super::trace;
-use super::values;
 
 pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let engine = match arguments.engine {
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Result<u8, Failure> {
     let start = Instant::now();
     let exit = match &arguments.invoke {
         None => machine.run().map_err(|e| refused(&e))?,
-        Some(name) => invoke(&mut machine, name, program_args)?,
+        Some(name) => invoke::call(&mut machine, name, program_args)?,
     };
     let elapsed = start.elapsed();
     machine.clear_tracer();
@@ -163,25 +163,6 @@ fn sys(
     })
 }
 
-/// Calls an export with numbers as arguments.
-fn invoke(machine: &mut Machine, name: &str, program_args: &[OsString]) -> Result<Exit, Failure> {
-    let cell = |arg: &OsString| {
-        let text = arg.to_str();
-        text.and_then(values::cell).ok_or_else(|| -> Failure {
-            let message = format!("`{}` is not a number", Path::new(arg).display());
-            Problem::new("usage", message)
-                .hint("--invoke takes integers (10, -1, 0xff) and floats (1.5)")
-                .into()
-        })
-    };
-    let cells: Vec<u64> = program_args.iter().map(cell).collect::<Result<_, _>>()?;
-    machine.call(name, &cells).map_err(|error| {
-        Problem::new("usage", error.to_string())
-            .hint("--invoke calls functions with an `.export`; `cvm info` lists them")
-            .into()
-    })
-}
-
 /// Reports how the run ended; the exit status.
 fn finish(
     exit: &Exit,
@@ -202,11 +183,8 @@ fn finish(
         console.problem(&output_failed(error));
     }
     let mut status = exit.status();
-    if let (Exit::Returned(results), Some(_)) = (exit, &arguments.invoke) {
-        let lines: String = results
-            .iter()
-            .map(|cell| format!("{}\n", *cell as i64))
-            .collect();
+    if let (Exit::Returned(results), Some(name)) = (exit, &arguments.invoke) {
+        let lines = invoke::results(program.module.image(), name, results);
         status = console.print(lines.as_bytes())?;
     }
     Ok(match failed {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cvm::host::sys::DirGrant;
+use cvm_spec::wasm::Kind;
 
 /// A number, `_` allowed between digits.
 pub(super) fn count(text: &str) -> Result<u64, String> {
@@ -84,6 +85,12 @@ pub(super) fn variable(text: &str) -> Result<(String, Option<String>), String> {
 
 /// An argument of `--invoke`: an integer, signed or unsigned, in decimal or hexadecimal, or a float, as a cell.
 pub(super) fn cell(text: &str) -> Option<u64> {
+    let is_float = text.contains(['.', 'e', 'n']);
+    whole(text).or_else(|| text.parse().ok().map(f64::to_bits).filter(|_| is_float))
+}
+
+/// An integer of 64 bits, signed or unsigned, in decimal or hexadecimal.
+fn whole(text: &str) -> Option<u64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
@@ -92,12 +99,51 @@ pub(super) fn cell(text: &str) -> Option<u64> {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
         None => count(digits).ok(),
     };
-    match (magnitude, sign) {
-        (Some(number), false) => Some(number),
-        (Some(number), true) if number <= 1 << 63 => Some(number.wrapping_neg()),
-        (Some(_), true) => None,
-        (None, _) if text.contains(['.', 'e', 'n']) => text.parse().ok().map(f64::to_bits),
-        (None, _) => None,
+    match (magnitude?, sign) {
+        (number, false) => Some(number),
+        (number, true) if number <= 1 << 63 => Some(number.wrapping_neg()),
+        (_, true) => None,
+    }
+}
+
+/// An argument of `--invoke` for a function that was translated from WebAssembly.
+pub(super) fn cell_of(text: &str, kind: Kind) -> Option<u64> {
+    match kind {
+        Kind::I64 => whole(text),
+        Kind::I32 => {
+            let number = whole(text)?;
+            let fits = number <= u64::from(u32::MAX) || i32::try_from(number as i64).is_ok();
+            fits.then_some(u64::from(number as u32))
+        }
+        Kind::F32 => text
+            .parse()
+            .ok()
+            .map(|value: f32| u64::from(value.to_bits())),
+        Kind::F64 => text.parse().ok().map(f64::to_bits),
+        Kind::FuncRef | Kind::ExternRef if text == "null" => Some(0),
+        Kind::FuncRef | Kind::ExternRef => whole(text),
+    }
+}
+
+/// A result of such a function.
+pub(super) fn text_of(cell: u64, kind: Kind) -> String {
+    match kind {
+        Kind::I32 => (cell as u32 as i32).to_string(),
+        Kind::I64 => (cell as i64).to_string(),
+        Kind::F32 => format!("{:?}", f32::from_bits(cell as u32)),
+        Kind::F64 => format!("{:?}", f64::from_bits(cell)),
+        Kind::FuncRef | Kind::ExternRef if cell == 0 => "null".to_string(),
+        Kind::FuncRef | Kind::ExternRef => format!("{cell:#x}"),
+    }
+}
+
+/// What such an argument is called.
+pub(super) const fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::I32 => "a 32-bit integer",
+        Kind::I64 => "a 64-bit integer",
+        Kind::F32 | Kind::F64 => "a number",
+        Kind::FuncRef | Kind::ExternRef => "a reference",
     }
 }
 

@@ -158,6 +158,61 @@ fn exports_are_called_with_numbers() {
     bench.cvm("run math.cvma").exits(65).says("[no-entry]");
 }
 
+/// In text:
+/// ```text
+/// (module
+///   (func (export "i32") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+///   (func (export "i64") (param i64) (result i64) (local.get 0))
+///   (func (export "f32") (param f32 f32) (result f32) (f32.add (local.get 0) (local.get 1)))
+///   (func (export "f64") (param f64 f64) (result f64 i32) (f64.div (local.get 0) (local.get 1)) (i32.const -1))
+///   (func (export "a%b\n") (param externref) (result externref funcref) (local.get 0) (ref.null func)))
+/// ```
+const TYPED: &[u8] = b"\0asm\x01\0\0\0\x01\x1f\x05`\x02\x7f\x7f\x01\x7f`\x01~\x01~`\x02}}\x01}`\x02||\x02|\x7f`\x01o\
+    \x02op\x03\x06\x05\0\x01\x02\x03\x04\x07 \x05\x03i32\0\0\x03i64\0\x01\x03f32\0\x02\x03f64\0\x03\
+    \x04a%b\n\0\x04\n'\x05\x07\0 \0 \x01j\x0b\x04\0 \0\x0b\x07\0 \0 \x01\x92\x0b\x09\0 \0 \x01\xa3A\
+    \x7f\x0b\x06\0 \0\xd0p\x0b";
+
+#[test]
+fn exports_of_webassembly_take_and_give_what_their_types_say() {
+    let bench = Bench::new();
+    bench.file("typed.wasm", TYPED);
+    for (call, printed) in [
+        ("i32 typed.wasm -1 -2", "-3\n"),
+        ("i32 typed.wasm 0xffffffff 0", "-1\n"),
+        ("i64 typed.wasm 0xffffffff", "4294967295\n"),
+        ("i64 typed.wasm -1", "-1\n"),
+        ("f32 typed.wasm 1.5 2", "3.5\n"),
+        ("f64 typed.wasm 1e300 -3", "-3.3333333333333333e299\n-1\n"),
+        ("f64 typed.wasm 1 -0.0", "-inf\n-1\n"),
+        ("f64 typed.wasm nan inf", "NaN\n-1\n"),
+        ("a%25b%0A typed.wasm null", "null\nnull\n"),
+        ("a%25b%0A typed.wasm 7", "0x7\nnull\n"),
+    ] {
+        let run = bench.cvm(&format!("run --invoke {call}"));
+        run.exits(0).prints(printed);
+    }
+    for (call, said) in [
+        (
+            "i32 typed.wasm 4294967296 0",
+            "`4294967296` is not a 32-bit integer",
+        ),
+        ("i32 typed.wasm -2147483649 0", "is not a 32-bit integer"),
+        ("i32 typed.wasm 1.5 0", "`1.5` is not a 32-bit integer"),
+        ("i64 typed.wasm 1.5", "is not a 64-bit integer"),
+        ("f64 typed.wasm 1 one", "`one` is not a number"),
+        ("f64 typed.wasm 1", "takes 2 arguments"),
+        ("a%25b%0A typed.wasm x", "`x` is not a reference"),
+        ("g typed.wasm", "no exported function `g`"),
+    ] {
+        let run = bench.cvm(&format!("run --invoke {call}"));
+        run.exits(64).says(said);
+    }
+    // A translated image says it as well, and its own name of an export may be given or that of the module.
+    bench.file("percent.wasm", b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7d\x03\x02\x01\0\x07\x05\x01\x01%\0\0\x0a\x09\x01\x07\0\x43\0\0\x80\x3f\x0b");
+    bench.cvm("run --invoke % percent.wasm").prints("1.0\n");
+    bench.cvm("run --invoke %25 percent.wasm").prints("1.0\n");
+}
+
 #[test]
 fn wrong_flags_get_64_and_a_tip() {
     let bench = Bench::with("hello.cvma", HELLO);

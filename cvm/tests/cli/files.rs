@@ -39,6 +39,7 @@ fn files_of_another_kind_get_65_and_a_hint() {
     let bench = Bench::new();
     bench.file("empty.cvm", "");
     bench.file("text.cvm", ".func main ()\n ret\n.end\n");
+    bench.file("module.wat", ";; a comment\n(module)\n");
     bench.file("module.wasm", b"\0asm\x01\0\0\0");
     bench.file("component.wasm", b"\0asm\x0d\0\x01\0");
     bench.file("elf", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
@@ -49,6 +50,7 @@ fn files_of_another_kind_get_65_and_a_hint() {
         .exits(65)
         .says("[truncated-header]");
     bench.cvm("run text.cvm").exits(65).says(".cvma");
+    bench.cvm("run module.wat").exits(65).says("wat2wasm");
     bench
         .cvm("run module.wasm")
         .exits(65)

@@ -188,6 +188,117 @@ fn sizes_that_are_only_declared() {
     refused(&sized(1, u64::from(u32::MAX)), "");
 }
 
+/// A module of text, which need not be valid.
+fn of_text(text: &str) -> Vec<u8> {
+    let buffer = wast::parser::ParseBuffer::new(text).expect("it is text");
+    let mut parsed = wast::parser::parse::<wast::Wat<'_>>(&buffer).expect("it is a module");
+    parsed.encode().expect("it can be encoded")
+}
+
+#[test]
+fn features_that_are_not_translated_are_named() {
+    for (feature, text) in [
+        ("simd", "(module (func (drop (v128.const i32x4 1 2 3 4))))"),
+        ("threads", "(module (memory 1 1 shared))"),
+        ("threads", "(module (func atomic.fence))"),
+        ("multi-memory", "(module (memory 1) (memory 1))"),
+        (
+            "multi-memory",
+            r#"(module (import "m" "a" (memory 1)) (memory 1))"#,
+        ),
+        (
+            "multi-memory",
+            r#"(module (import "m" "a" (memory 1)) (import "m" "b" (memory 1)))"#,
+        ),
+        ("memory64", "(module (memory i64 1))"),
+        ("memory64", "(module (table i64 1 funcref))"),
+        ("exceptions", "(module (tag))"),
+        ("exceptions", r#"(module (import "m" "e" (tag)))"#),
+        ("gc", "(module (type (struct (field i32))))"),
+        ("gc", "(module (func (param anyref)))"),
+        ("function-references", "(module (func (param (ref func))))"),
+        ("custom-page-sizes", "(module (memory 1 (pagesize 1)))"),
+        (
+            "wide-arithmetic",
+            "(module (func (param i64 i64) (result i64 i64) (i64.mul_wide_u (local.get 0) (local.get 1))))",
+        ),
+        (
+            "stack-switching",
+            "(module (type $f (func)) (type (cont $f)))",
+        ),
+        ("component-model", "(component)"),
+    ] {
+        match translate(&of_text(text), &Options::default()) {
+            Err(error @ TranslateError::Unsupported { .. }) => {
+                let message = error.to_string();
+                assert!(
+                    message.contains(&format!("feature `{feature}`")),
+                    "{text}: {message}"
+                );
+                assert!(message.contains("(at byte 0x"), "{text}: {message}");
+            }
+            other => panic!("{text}: {:?}", other.err()),
+        }
+    }
+}
+
+/// A module with DWARF of version 4, whose only function has two bytes: units of one table of lines and one of abbreviations each.
+fn with_lines(units: u32, abbreviations: &[u8], lines: u32) -> Vec<u8> {
+    let sized =
+        |contents: Vec<u8>| [&(contents.len() as u32).to_le_bytes()[..], &contents].concat();
+    // Version, offset of the abbreviations, bytes of an address; the abbreviation, offset of the line table.
+    let unit = sized([&[4, 0, 0, 0, 0, 0, 4][..], &[1, 0, 0, 0, 0]].concat());
+    // From `minimum_instruction_length` to the end of the only name.
+    let header = b"\x01\x01\x01\xfb\x0e\x0d\0\x01\x01\x01\x01\0\0\0\x01\0\0\x01\0a.c\0\0\0\0\0";
+    let mut table = sized(header.to_vec());
+    table.splice(0..0, [4, 0]);
+    table.extend_from_slice(b"\0\x05\x02\0\0\0\0");
+    // `DW_LNS_copy`, each a row; the function's code ends at 4.
+    table.extend(std::iter::repeat_n(1, lines as usize));
+    table.extend_from_slice(b"\x02\x04\0\x01\x01");
+    let mut bytes = module(0, [body(0, |_| {})]);
+    for (name, contents) in [
+        (".debug_info", unit.repeat(units as usize)),
+        (".debug_abbrev", abbreviations.to_vec()),
+        (".debug_line", sized(table)),
+    ] {
+        let section = wasm_encoder::CustomSection {
+            name: name.into(),
+            data: contents.into(),
+        };
+        bytes.push(0);
+        wasm_encoder::Encode::encode(&section, &mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn line_information_takes_time_in_proportion_to_its_size() {
+    // A unit with a line table: `DW_AT_stmt_list` as `DW_FORM_sec_offset`.
+    let unit = b"\x01\x11\0\x10\x17\0\0";
+    let short = [&unit[..], b"\0"].concat();
+    let image = translate(&with_lines(1, &short, 10), &Options::default()).expect("it is sound");
+    assert_eq!(image.lines.len(), 1);
+    // Many units that share one table of lines, or one of abbreviations, or have a million attributes without a byte each.
+    let many = (2..16_000_u16).flat_map(|number| {
+        let [low, high] = [number as u8 & 0x7f | 0x80, (number >> 7) as u8];
+        [low, high, 0x34, 0, 0, 0]
+    });
+    let many: Vec<u8> = unit.iter().copied().chain(many).chain([0]).collect();
+    let flags = [3, 0x19].repeat(500_000);
+    let wide = [&unit[..5], &flags, &[0, 0, 0]].concat();
+    let patience = Duration::from_secs(20);
+    for bytes in [
+        with_lines(5_000, &short, 500_000),
+        with_lines(50_000, &many, 1),
+        with_lines(5_000, &wide, 1),
+    ] {
+        let start = Instant::now();
+        accepted(&bytes);
+        assert!(start.elapsed() < patience, "{:?}", start.elapsed());
+    }
+}
+
 #[test]
 fn every_prefix_and_every_changed_byte() {
     let text = "(module
@@ -202,9 +313,7 @@ fn every_prefix_and_every_changed_byte() {
             (if (then (memory.init $d (i32.const 0) (i32.const 0) (i32.const 4)))
                 (else (table.init $p (i32.const 0) (i32.const 0) (i32.const 1))))
             (call_indirect (param i32 f64) (result i32) (local.get 0) (f64.const 1.5) (i32.const 1))))";
-    let whole = wast::parser::ParseBuffer::new(text).expect("it is text");
-    let mut parsed = wast::parser::parse::<wast::Wat<'_>>(&whole).expect("it is a module");
-    let whole = parsed.encode().expect("it can be encoded");
+    let whole = of_text(text);
     accepted(&whole);
     for length in 0..whole.len() {
         let _ = try_translate(&whole[..length]);

@@ -14,17 +14,27 @@ const ENGINES: [Engine; 3] = [Engine::Interpreter, Engine::Jit, Engine::Auto];
 
 /// Error numbers that are expected here.
 const BAD_FILE: u64 = 8;
+const INVALID: u64 = 28;
+const IS_DIRECTORY: u64 = 31;
+const LOOP: u64 = 32;
+const NAME_TOO_LONG: u64 = 37;
 const NOT_FOUND: u64 = 44;
+const NOT_DIRECTORY: u64 = 54;
 const NOT_SOCKET: u64 = 57;
 const NOT_PERMITTED: u64 = 63;
 const READ_ONLY: u64 = 69;
 
 /// Places of names in the memory of `files.wat`.
 const A_TXT: [u64; 2] = [100, 5];
+const B_TXT: [u64; 2] = [110, 5];
+const DIR: [u64; 2] = [130, 3];
+const DIR_SLASH: [u64; 2] = [130, 4];
+const LONG: [u64; 2] = [8192, 300];
 const UP: [u64; 2] = [120, 5];
 const SUB_UP: [u64; 2] = [140, 12];
 /// How a file is opened, and with which rights.
 const CREATE: u64 = 1;
+const DIRECTORY: u64 = 2;
 const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 6;
 
@@ -106,7 +116,7 @@ fn files_are_made_written_read_listed_renamed_and_removed() {
         assert_eq!(call(machine, "list", &[]), 0);
         // `.` and `..`, `b.txt` and `dir`: 24 bytes and the name each.
         assert_eq!(call(machine, "word", &[4]), 4 * 24 + 1 + 2 + 5 + 3);
-        assert_eq!(call(machine, "rmdir", &[]), 0);
+        assert_eq!(call(machine, "rmdir", &DIR_SLASH), 0);
         assert_eq!(call(machine, "unlink", &[110, 5]), 0);
         let left = fs::read_dir(folder.path()).expect("it is there").count();
         assert_eq!(left, 0);
@@ -156,6 +166,35 @@ fn nothing_that_was_not_granted_is_reached() {
             fs::read(folder.path().join("up")).expect("it is there"),
             b"secret"
         );
+    }
+}
+
+#[test]
+fn what_the_system_refuses_has_the_number_that_the_system_gives_it() {
+    for engine in ENGINES {
+        let folder = tempfile::tempdir().expect("there is room");
+        fs::create_dir(folder.path().join("dir")).expect("it can be made");
+        fs::write(folder.path().join("a.txt"), "text").expect("it can be written");
+        std::os::unix::fs::symlink("b.txt", folder.path().join("b.txt")).expect("it can be made");
+        let grant = DirGrant::new(folder.path());
+        let machine = &mut machine("files.wat", SysOptions::default().dir(grant), engine);
+        assert_eq!(open(machine, B_TXT, 0, READ), LOOP);
+        assert_eq!(open(machine, LONG, 0, READ), NAME_TOO_LONG);
+        assert_eq!(open(machine, LONG, CREATE, WRITE), NAME_TOO_LONG);
+        assert_eq!(open(machine, A_TXT, DIRECTORY, READ), NOT_DIRECTORY);
+        // A directory can be opened for reading, and with every right by who asks for a directory.
+        assert_eq!(open(machine, DIR, 0, READ), 0);
+        assert_eq!(open(machine, DIR, DIRECTORY, READ | WRITE), 0);
+        for rights in [WRITE, READ | WRITE] {
+            assert_eq!(open(machine, DIR, 0, rights), IS_DIRECTORY);
+            assert_eq!(open(machine, DIR, CREATE, rights), IS_DIRECTORY);
+        }
+        assert_eq!(call(machine, "rmdir", &A_TXT), NOT_DIRECTORY);
+        assert_eq!(call(machine, "unlink", &DIR), IS_DIRECTORY);
+        assert_eq!(call(machine, "seek", &[4, u64::MAX]), IS_DIRECTORY);
+        assert_eq!(open(machine, A_TXT, 0, READ), 0);
+        let file = call(machine, "opened", &[]);
+        assert_eq!(call(machine, "seek", &[file, u64::MAX]), INVALID);
     }
 }
 

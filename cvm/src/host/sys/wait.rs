@@ -1,5 +1,6 @@
 //! Files that can keep a program waiting: pipes, terminals, devices. They are opened so that the system never waits by
-//! itself; the machine waits for them, with an eye on the time limit and the interrupt flag.
+//! itself; the machine waits for them, with an eye on the time limit and the interrupt flag. What the system says is wrong
+//! goes to each namespace as it is: they tell programs of it in different detail.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -11,14 +12,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::error::Stop;
 use crate::host::Watch;
+use crate::host::stop::Stop;
 
 /// How long to wait before a named pipe without a reader is opened again.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// Waits until a file is ready for reading (`IN`) or writing (`OUT`), or at its end.
-pub(in crate::host) fn wait(file: impl AsFd, ready: PollFlags, watch: &Watch) -> Result<(), Stop> {
+pub(in crate::host) fn wait<E>(
+    file: impl AsFd,
+    ready: PollFlags,
+    watch: &Watch,
+) -> Result<(), Stop<E>>
+where
+    Stop<E>: From<io::Error>,
+{
     loop {
         watch.check()?;
         let patience = watch.patience().map(timespec);
@@ -38,12 +46,15 @@ fn timespec(duration: Duration) -> Timespec {
 }
 
 /// Opens a file. A named pipe that is opened for writing only waits for a reader, as the system would.
-pub(in crate::host) fn open(
+pub(in crate::host) fn open<E>(
     dir: &Dir,
     path: &Path,
     mut options: OpenOptions,
     watch: &Watch,
-) -> Result<File, Stop> {
+) -> Result<File, Stop<E>>
+where
+    Stop<E>: From<io::Error>,
+{
     options.custom_flags(OFlags::NONBLOCK.bits() as i32);
     loop {
         match dir.open_with(path, &options) {
@@ -60,7 +71,14 @@ pub(in crate::host) fn open(
 }
 
 /// Reads what is there, waiting for at least a byte; 0 at the end.
-pub(in crate::host) fn read(file: &mut File, bytes: &mut [u8], watch: &Watch) -> Result<u64, Stop> {
+pub(in crate::host) fn read<E>(
+    file: &mut File,
+    bytes: &mut [u8],
+    watch: &Watch,
+) -> Result<u64, Stop<E>>
+where
+    Stop<E>: From<io::Error>,
+{
     loop {
         if !bytes.is_empty() {
             wait(&*file, PollFlags::IN, watch)?;
@@ -73,7 +91,14 @@ pub(in crate::host) fn read(file: &mut File, bytes: &mut [u8], watch: &Watch) ->
 }
 
 /// Writes all of it, waiting as often as need be; less than all only before an error.
-pub(in crate::host) fn write(file: &mut File, bytes: &[u8], watch: &Watch) -> Result<u64, Stop> {
+pub(in crate::host) fn write<E>(
+    file: &mut File,
+    bytes: &[u8],
+    watch: &Watch,
+) -> Result<u64, Stop<E>>
+where
+    Stop<E>: From<io::Error>,
+{
     let mut written = 0;
     while written < bytes.len() {
         wait(&*file, PollFlags::OUT, watch)?;

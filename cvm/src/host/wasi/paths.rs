@@ -64,7 +64,8 @@ pub(super) fn path_open(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> 
         if how & (CREATE | EXCLUSIVE) == CREATE | EXCLUSIVE {
             return Err(Errno::Exists.into());
         }
-        if how & TRUNCATE != 0 {
+        // Who asks for a directory may ask for every right.
+        if how & TRUNCATE != 0 || writes && how & DIRECTORY == 0 {
             return Err(Errno::IsDirectory.into());
         }
         let dir = parent.dir.open_dir(&path)?;
@@ -81,7 +82,7 @@ pub(super) fn path_open(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> 
             .create(how & CREATE != 0)
             .create_new(how & (CREATE | EXCLUSIVE) == CREATE | EXCLUSIVE)
             .truncate(how & TRUNCATE != 0);
-        let file = wait::open(&parent.dir, path.as_ref(), options, &wasi.watch)?;
+        let file = wait::open::<Errno>(&parent.dir, path.as_ref(), options, &wasi.watch)?;
         let waits = !file.metadata()?.is_file();
         Descriptor::File(OpenFile {
             file,
@@ -133,7 +134,7 @@ pub(super) fn path_filestat_set_times(
     }
     let mut options = OpenOptions::new();
     options.read(true);
-    let file = wait::open(dir, path.as_ref(), options, &wasi.watch)?;
+    let file = wait::open::<Errno>(dir, path.as_ref(), options, &wasi.watch)?;
     Ok(rustix::fs::futimens(&file, &times)?)
 }
 
@@ -163,7 +164,13 @@ pub(super) fn path_remove_directory(
     memory: &mut Memory,
     cells: &[u64],
 ) -> Result<(), Stop> {
-    change(wasi, memory, cells, Dir::remove_dir)
+    change(wasi, memory, cells, |dir, path| {
+        // `cap-std` takes no slash behind the name of a directory that it removes; the system does.
+        match path.trim_end_matches('/') {
+            "" => dir.remove_dir(&path),
+            name => dir.remove_dir(name),
+        }
+    })
 }
 
 pub(super) fn path_unlink_file(

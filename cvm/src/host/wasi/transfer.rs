@@ -23,9 +23,7 @@ pub(super) fn fd_write(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> R
             Descriptor::Stderr => wasi.streams.write_stderr(bytes).map_err(Stop::from),
             Descriptor::Directory(_) => Err(Errno::BadFile.into()),
             Descriptor::File(open) if !open.writes => Err(Errno::BadFile.into()),
-            Descriptor::File(open) if open.waits => {
-                wait::write(&mut open.file, bytes, &wasi.watch).map_err(Stop::from)
-            }
+            Descriptor::File(open) if open.waits => wait::write(&mut open.file, bytes, &wasi.watch),
             Descriptor::File(open) => {
                 wait::write_all_it_takes(bytes, |rest, _| open.file.write(rest)).map_err(Stop::from)
             }
@@ -65,7 +63,7 @@ pub(super) fn fd_read(wasi: &mut Wasi, memory: &mut Memory, cells: &[u64]) -> Re
             Descriptor::File(open) if !open.reads => Err(Errno::BadFile.into()),
             Descriptor::File(open) if open.waits => {
                 wasi.streams.flush()?;
-                wait::read(&mut open.file, bytes, &wasi.watch).map_err(Stop::from)
+                wait::read(&mut open.file, bytes, &wasi.watch)
             }
             Descriptor::File(open) => some(bytes, |bytes| open.file.read(bytes)),
         };

@@ -154,6 +154,9 @@ fn describe(file: &[u8]) -> String {
     let is_text = start
         .iter()
         .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..));
+    if is_text && start.windows(7).any(|bytes| bytes == b"(module") {
+        return "WebAssembly as text: `wat2wasm` makes a module of it".to_owned();
+    }
     if is_text {
         return "text: assemble a .cvma file first (cvm-asm), or run it as `cvm run FILE.cvma`"
             .to_owned();
