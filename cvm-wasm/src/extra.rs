@@ -258,6 +258,9 @@ impl Program<'_, '_> {
         if let Some(start) = module.start {
             self.call(start);
         }
+        if let Some(initialize) = module.initialize() {
+            self.call(initialize);
+        }
         self.text.op(Opcode::Ret);
     }
 
@@ -281,6 +284,7 @@ impl Program<'_, '_> {
         let module = self.module;
         let is_active = |placement| matches!(placement, Placement::Active { .. });
         module.start.is_some()
+            || module.initialize().is_some()
             || module.memory.is_some_and(|memory| memory.is_imported)
             || module.data.iter().any(|data| is_active(data.placement))
             || module.elements.iter().any(|e| is_active(e.placement))

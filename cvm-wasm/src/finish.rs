@@ -10,14 +10,12 @@ use wasmparser::ExternalKind;
 use crate::constant::Constant;
 use crate::error::TranslateError;
 use crate::layout::CELL;
-use crate::module::{FunctionImport, Global, Placement};
+use crate::module::{FunctionImport, Global, Placement, START};
 use crate::names;
 use crate::program::{Extra, Program};
 use crate::relocate::{self, PointerCell};
 use crate::types::is_narrow;
 
-/// Name of the function that a program begins with.
-const START: &str = "_start";
 /// Longest name of an import or export, in bytes.
 const NAME_MAX: usize = 4096;
 /// Longest name of a module, in bytes.
@@ -197,15 +195,11 @@ fn data(program: &mut Program<'_, '_>) -> Vec<u8> {
 /// more.
 fn entry(program: &mut Program<'_, '_>) -> Option<u32> {
     let module = program.module;
-    let export = module
-        .exports
-        .iter()
-        .find(|export| export.name == START && export.kind == ExternalKind::Func);
-    match export {
-        Some(export) => {
-            let found = module.function_type(export.index);
+    match module.exported(START) {
+        Some(start) => {
+            let found = module.function_type(start);
             let fits = found.params().is_empty() && found.results().len() <= 1;
-            fits.then(|| program.function(export.index))
+            fits.then(|| program.function(start))
         }
         None => module.start.map(|_| program.extra(Extra::Entry)),
     }

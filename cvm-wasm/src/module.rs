@@ -19,6 +19,11 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::EXTENDED_CONST);
 
+/// Name of the function that a program begins with.
+pub(crate) const START: &str = "_start";
+/// Name of the function that has to be called before any other of a module that is no program.
+const INITIALIZE: &str = "_initialize";
+
 /// An imported function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FunctionImport<'a> {
@@ -400,6 +405,23 @@ impl<'a> Module<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The exported function of this name.
+    pub(crate) fn exported(&self, name: &str) -> Option<u32> {
+        let found = self
+            .exports
+            .iter()
+            .find(|export| export.name == name && export.kind == ExternalKind::Func);
+        found.map(|export| export.index)
+    }
+
+    /// The function that WASI calls before others, in a module that is no program: `_initialize`.
+    pub(crate) fn initialize(&self) -> Option<u32> {
+        let found = self.exported(INITIALIZE)?;
+        let of_type = self.function_type(found);
+        let fits = of_type.params().is_empty() && of_type.results().is_empty();
+        (fits && self.exported(START).is_none()).then_some(found)
     }
 
     /// The type of a function in the index space of all functions.

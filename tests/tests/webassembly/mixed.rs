@@ -106,3 +106,34 @@ fn assembly_and_webassembly_call_each_other() {
         assert_eq!(exit, Exit::Returned(vec![42, 7, 2]), "{engine:?}");
     }
 }
+
+#[test]
+fn what_is_no_program_is_initialised_before_it_is_called() {
+    // What the start function and `_initialize` leave behind shows their order, and that each ran once.
+    let functions = r#"
+        (global $order (mut i64) (i64.const 0))
+        (func $then (param i64)
+            (global.set $order (i64.add (i64.mul (global.get $order) (i64.const 10)) (local.get 0))))
+        (func $first (call $then (i64.const 1)))
+        (start $first)
+        (func (export "_initialize") (call $then (i64.const 2)))
+        (func (export "order") (result i64) (global.get $order))"#;
+    let start = r#"(func (export "_start") (call $then (i64.const 3)))"#;
+    for (text, order) in [
+        (format!("(module {functions})"), 12),
+        // A program has another way to do that.
+        (format!("(module {functions} {start})"), 1),
+    ] {
+        let module = Arc::new(verify(translated(&text)).expect("it is sound"));
+        for engine in [Engine::Interpreter, Engine::Jit, Engine::Auto] {
+            let host = Host::new();
+            let mut machine =
+                Machine::new(module.clone(), host, Limits::default()).expect("nothing is missing");
+            machine.set_engine(engine);
+            for _ in 0..2 {
+                let exit = machine.call("order", &[]).expect("it is exported");
+                assert_eq!(exit, Exit::Returned(vec![order]), "{engine:?}");
+            }
+        }
+    }
+}
