@@ -8,11 +8,15 @@ use cvm_spec::pointer::Tag;
 use cvm_spec::wasm::Trap;
 
 use crate::Options;
+use crate::error::TranslateError;
 use crate::layout::{CELL, Layout, Size};
 use crate::lines::Lines;
 use crate::module::{Global, Module};
 use crate::text::Text;
 use crate::types::{Types, is_narrow};
+
+/// Most locals of all functions together. A few bytes of a module declare thousands of them, an instruction of the image one.
+const LOCALS_MAX: u64 = 1 << 24;
 
 /// A function that the translator adds. Each is made once, when something needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +49,8 @@ pub(crate) struct Program<'m, 'a> {
     pub(crate) types: Types,
     pub(crate) text: Text,
     pub(crate) functions: Vec<Function>,
+    /// Locals of the functions so far.
+    locals: u64,
     numbers: HashMap<Extra, u32>,
     /// Added functions in the order of their numbers, which begin behind those of the module's functions.
     pub(crate) extras: Vec<Extra>,
@@ -61,6 +67,7 @@ impl<'m, 'a> Program<'m, 'a> {
             options,
             text: Text::for_code(module.code_size()),
             functions: Vec::with_capacity(module.bodies.len()),
+            locals: 0,
             numbers: HashMap::new(),
             extras: Vec::new(),
             lines: match options.strip {
@@ -75,6 +82,20 @@ impl<'m, 'a> Program<'m, 'a> {
     pub(crate) fn note_line(&mut self, offset: u64) {
         if let Some(lines) = &mut self.lines {
             lines.instruction(offset, self.text.here());
+        }
+    }
+
+    /// Counts locals that the module declares at a byte offset; fails when there are too many.
+    pub(crate) fn count_locals(&mut self, more: u32, offset: u64) -> Result<(), TranslateError> {
+        self.locals += u64::from(more);
+        match self.locals <= LOCALS_MAX {
+            true => Ok(()),
+            false => Err(TranslateError::TooLarge {
+                what: "locals of all functions",
+                found: self.locals,
+                limit: LOCALS_MAX,
+                offset,
+            }),
         }
     }
 

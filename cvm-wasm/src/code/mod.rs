@@ -92,6 +92,7 @@ pub(crate) fn translate(
         let value_type = reader.read()?;
         validator.define_locals(offset, more, value_type)?;
         floats.resize(floats.len() + more as usize, is_float(&value_type));
+        program.count_locals(more, offset)?;
         for _ in 0..more {
             program.text.with(Opcode::Declare, 1);
         }

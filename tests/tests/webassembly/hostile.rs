@@ -74,6 +74,11 @@ fn many_locals() {
     refused(&module(0, [body(50_001, |_| {})]), "too many locals");
     refused(&module(0, [body(1_000_000, |_| {})]), "too many locals");
     refused(&module(0, [body(u32::MAX, |_| {})]), "too many locals");
+    // Three kilobytes.
+    refused(
+        &module(0, (0..400).map(|_| body(50_000, |_| {}))),
+        "locals of all functions",
+    );
 }
 
 #[test]
