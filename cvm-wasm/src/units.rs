@@ -2,8 +2,8 @@
 //!
 //! The sections of DWARF refer to each other by offsets, so a few bytes can make thousands of units that refer to one large
 //! table, or to tables that overlap, and reading them as they stand would take time and memory out of proportion. Compilers
-//! write tables side by side, and a line table for each unit. So no byte of a table is read twice here: a unit that would need
-//! it is left out.
+//! write tables side by side, and a line table for each unit. So no byte of a table is read twice here: abbreviations are kept,
+//! and a unit whose line table was read for another one, in whole or in part, is left out.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
