@@ -1,8 +1,9 @@
-//! A module to machine code: every function through Cranelift, then one piece of executable memory.
+//! A unit to machine code: every function through Cranelift, then one piece of executable memory.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::panic::catch_unwind;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use cranelift_codegen::binemit::Reloc;
@@ -15,7 +16,6 @@ use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cvm_spec::codec::Operand;
 use cvm_spec::image::{FunctionType, Image};
 use cvm_spec::isa::Opcode;
 
@@ -27,15 +27,17 @@ use crate::verify::flow::Depths;
 use crate::verify::frame::Frame;
 
 use super::absolute;
-use super::context::Callee;
-use super::function::{self, Shared, Source};
+use super::choose::Unit;
+use super::code::{CodeUnit, NativeCode, Piece, Symbol};
+use super::control;
+use super::function::{self, Linked, Shared, Source};
 use super::growth::Growth;
 use super::inline::{INLINE_BYTES_MAX, Inlined, Inlinee, Inlinees};
 use super::memory::CodeMemory;
 use super::placement::{self, LINE};
 use super::plan::{ArgumentHints, Plan, Planner};
 use super::shape::Shape;
-use super::{CompileError, NativeCode, Symbol, libcalls, size};
+use super::{CompileError, libcalls, size};
 
 /// In place of an argument count: the adapter of a loop entry.
 pub(super) const LOOP: u16 = u16::MAX;
@@ -71,24 +73,7 @@ struct Assembly {
     /// Code offset of the function that is entered at a loop head.
     loop_start: Option<u32>,
     adapters: HashMap<(u16, u16), u32>,
-}
-
-/// What is compiled together.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Unit {
-    /// Functions, with everything that they can call.
-    pub(super) functions: Vec<u32>,
-    /// A function that is entered at a loop head as well, and the head's instruction number.
-    pub(super) head: Option<(u32, usize)>,
-}
-
-/// Compiles every function of a verified image.
-pub(super) fn compile(image: &Image, options: CodeOptions) -> Result<NativeCode, CompileError> {
-    let unit = Unit {
-        functions: (0..image.functions.len() as u32).collect(),
-        head: None,
-    };
-    compile_unit(image, options, &unit, &find_hints(image))
+    returners: Vec<(u32, u32)>,
 }
 
 /// What the calls of a verified image tell about its functions' arguments.
@@ -96,14 +81,17 @@ pub(super) fn find_hints(image: &Image) -> Hints {
     Loaded::default().hints(image)
 }
 
-/// Compiles a unit. A panic of the compiler is a failure like any other: whoever asked can go on without code.
+/// Compiles a unit. Its calls of other functions go by way of `linked`; without that it has every function. A panic of the
+/// compiler is a failure like any other: whoever asked can go on without code.
 pub(super) fn compile_unit(
     image: &Image,
     options: CodeOptions,
     unit: &Unit,
     hints: &Hints,
-) -> Result<NativeCode, CompileError> {
-    catch_unwind(|| try_unit(image, options, unit, hints)).unwrap_or(Err(CompileError::Panic))
+    linked: Option<&NativeCode>,
+) -> Result<CodeUnit, CompileError> {
+    catch_unwind(|| try_unit(image, options, unit, hints, linked))
+        .unwrap_or(Err(CompileError::Panic))
 }
 
 fn try_unit(
@@ -111,13 +99,23 @@ fn try_unit(
     options: CodeOptions,
     unit: &Unit,
     hints: &Hints,
-) -> Result<NativeCode, CompileError> {
-    for number in &unit.functions {
+    linked: Option<&NativeCode>,
+) -> Result<CodeUnit, CompileError> {
+    let all = || {
+        unit.functions
+            .iter()
+            .chain(unit.head.iter().map(|(f, _)| f))
+    };
+    for number in all() {
         size::check_text(image, *number)?;
     }
-    let mut compiler = Compiler::new(image, options, hints.clone())?;
-    compiler.check_sizes(&unit.functions)?;
-    compiler.find_inlinees(&unit.functions);
+    let linked = linked.map(|code| Linked {
+        code,
+        functions: unit.functions.iter().copied().collect(),
+    });
+    let mut compiler = Compiler::new(image, options, hints.clone(), linked)?;
+    compiler.check_sizes(all())?;
+    compiler.find_inlinees(all());
     for number in &unit.functions {
         compiler.function(*number)?;
         compiler.adapter(compiler.function_type(*number))?;
@@ -125,41 +123,8 @@ fn try_unit(
     if let Some((function, head)) = unit.head {
         compiler.loop_entry(function, head)?;
     }
+    compiler.returners()?;
     compiler.finish()
-}
-
-/// A function with everything that it can call, by way of whatever it calls.
-pub(super) fn closure(image: &Image, types: &[u32], function: u32) -> Vec<u32> {
-    let mut body = Body::default();
-    let mut found = BTreeSet::from([function]);
-    let mut wanted = BTreeSet::new();
-    let mut work = vec![function];
-    while let Some(next) = work.pop() {
-        let record = &image.functions[next as usize];
-        body.decode(&image.text, next, record)
-            .expect("the module was verified");
-        for (_, instruction) in &body.instructions {
-            match (instruction.opcode, instruction.operand) {
-                (Opcode::Call | Opcode::RetCall, Operand::Index(callee)) => {
-                    work.extend(found.insert(callee).then_some(callee));
-                }
-                (Opcode::CallI | Opcode::RetCallI, Operand::Index(index)) => {
-                    let number = types[index as usize];
-                    if !wanted.insert(number) {
-                        continue;
-                    }
-                    // A pointer can come from anywhere: every function of the type can be called.
-                    for (callee, record) in (0..).zip(&image.functions) {
-                        if types[record.type_index as usize] == number && found.insert(callee) {
-                            work.push(callee);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// Numbers of function types, by index in the types section: equal types have equal numbers.
@@ -177,7 +142,7 @@ pub(super) fn inspect(
     function: u32,
     options: CodeOptions,
 ) -> Result<(String, String), CompileError> {
-    let mut compiler = Compiler::new(image, options, find_hints(image))?;
+    let mut compiler = Compiler::new(image, options, find_hints(image), None)?;
     compiler.build(function, None)?;
     let before = compiler.context.func.display().to_string();
     let mut control = ControlPlane::default();
@@ -275,7 +240,12 @@ impl<'a> Loaded<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(image: &'a Image, options: CodeOptions, hints: Hints) -> Result<Self, CompileError> {
+    fn new(
+        image: &'a Image,
+        options: CodeOptions,
+        hints: Hints,
+        linked: Option<Linked<'a>>,
+    ) -> Result<Self, CompileError> {
         Ok(Compiler {
             isa: host()?,
             shared: Shared {
@@ -286,6 +256,8 @@ impl<'a> Compiler<'a> {
                 growth: hints.growth.clone(),
                 uses_errno: uses_errno(image),
                 plain: RefCell::default(),
+                linked,
+                returned: RefCell::default(),
             },
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
@@ -302,7 +274,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// Refuses what is too large before anything is compiled, as far as a function's text gives reason to look.
-    fn check_sizes(&mut self, functions: &[u32]) -> Result<(), CompileError> {
+    fn check_sizes<'f>(
+        &mut self,
+        functions: impl Iterator<Item = &'f u32>,
+    ) -> Result<(), CompileError> {
         let image = self.shared.image;
         for number in functions {
             if image.functions[*number as usize].size > size::LOOKED_AT_FIRST {
@@ -314,7 +289,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Looks for functions that may be inlined.
-    fn find_inlinees(&mut self, functions: &[u32]) {
+    fn find_inlinees<'f>(&mut self, functions: impl Iterator<Item = &'f u32>) {
         let image = self.shared.image;
         for number in functions {
             if image.functions[*number as usize].size > INLINE_BYTES_MAX {
@@ -361,7 +336,10 @@ impl<'a> Compiler<'a> {
 
     fn function(&mut self, number: u32) -> Result<(), CompileError> {
         self.build(number, None)?;
-        let start = self.emit(Some(number), None)?;
+        let start = self.emit(Piece::Function {
+            number,
+            loop_head: None,
+        })?;
         self.assembly.starts.insert(number, start);
         Ok(())
     }
@@ -370,7 +348,10 @@ impl<'a> Compiler<'a> {
     fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
         self.build(number, Some(head))?;
         let at = self.loaded.body.instructions[head].0;
-        let start = self.emit(Some(number), Some(at))?;
+        let start = self.emit(Piece::Function {
+            number,
+            loop_head: Some(at),
+        })?;
         self.assembly.loop_start = Some(start);
         let function_type = self.function_type(number);
         self.make_adapter(LOOP, function_type)
@@ -418,15 +399,44 @@ impl<'a> Compiler<'a> {
         }
         b.ins().return_(&[]);
         b.finalize(self.isa.frontend_config());
-        let start = self.emit(None, None)?;
+        let start = self.emit(Piece::Adapter)?;
         self.assembly.adapters.insert(key, start);
         Ok(())
     }
 
-    /// Compiles what was built, a function (perhaps entered at a loop head) or an adapter; gives its place.
-    fn emit(&mut self, function: Option<u32>, loop_head: Option<u32>) -> Result<u32, CompileError> {
+    /// For the types of functions that may have no code: functions that compiled code calls in their place.
+    fn returners(&mut self) -> Result<(), CompileError> {
+        let Some(linked) = &self.shared.linked else {
+            return Ok(());
+        };
+        let code = linked.code;
+        for (number, function_type) in self.shared.returned.take() {
+            if code.returner(number).is_none() {
+                let start = self.returner(function_type)?;
+                self.assembly.returners.push((number, start));
+            }
+        }
+        Ok(())
+    }
+
+    /// A function of this type that goes back to the interpreter and runs the function there which the context names.
+    fn returner(&mut self, function_type: FunctionType) -> Result<u32, CompileError> {
+        self.context.clear();
+        let signature = function::signature(function_type);
+        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        control::build_returner(&mut b, function_type);
+        b.finalize(self.isa.frontend_config());
+        self.emit(Piece::Returner)
+    }
+
+    /// Compiles what was built; gives its place.
+    fn emit(&mut self, what: Piece) -> Result<u32, CompileError> {
         let failed = |message: String| CompileError::Function {
-            function: function.unwrap_or(u32::MAX),
+            function: match what {
+                Piece::Function { number, .. } => number,
+                Piece::Adapter | Piece::Returner => u32::MAX,
+            },
             message,
         };
         let mut control = ControlPlane::default();
@@ -447,8 +457,7 @@ impl<'a> Compiler<'a> {
         assembly.symbols.push(Symbol {
             start,
             size: code.code_buffer().len() as u32,
-            function,
-            loop_head,
+            what,
         });
         for relocation in code.buffer.relocs() {
             let target = match &relocation.target {
@@ -496,7 +505,7 @@ impl<'a> Compiler<'a> {
         Ok(start)
     }
 
-    fn finish(self) -> Result<NativeCode, CompileError> {
+    fn finish(self) -> Result<CodeUnit, CompileError> {
         let image = self.shared.image;
         let Assembly {
             bytes,
@@ -509,6 +518,7 @@ impl<'a> Compiler<'a> {
             starts,
             loop_start,
             adapters,
+            returners,
         } = self.assembly;
         let mut unknown = None;
         let memory = CodeMemory::new(bytes.len(), |code, base| {
@@ -546,38 +556,19 @@ impl<'a> Compiler<'a> {
         }
         calls.sort_unstable();
         refusable.sort_unstable();
-        let mut entries = vec![0; image.text.len()];
-        let nothing = Callee {
-            code: std::ptr::null(),
-            type_number: u32::MAX - 1,
-            adapter: 0,
-        };
-        let mut callees = vec![nothing];
-        for (number, record) in image.functions.iter().enumerate() {
-            entries[record.start as usize] = number as u32 + 1;
-            // What was not compiled has a type that no call of this code asks for.
-            let start = starts.get(&(number as u32));
-            callees.push(Callee {
-                code: start.map_or(std::ptr::null(), |start| memory.at(*start)),
-                type_number: self.shared.type_numbers[record.type_index as usize],
-                adapter: start.map_or(0, |_| {
-                    let function_type = image.function_type(record).unwrap_or_default();
-                    adapters[&(function_type.args, function_type.results)]
-                }),
-            });
-        }
-        Ok(NativeCode {
+        Ok(CodeUnit {
+            older: ptr::null_mut(),
             memory,
-            entries,
-            callees,
             calls,
             inlined,
+            text_size: image.text.len(),
             symbols,
             places,
             refusable,
+            starts,
             adapters,
+            returners,
             loop_start,
-            functions: starts.len(),
             size: bytes.len(),
             started: Instant::now(),
             time: Duration::ZERO,
