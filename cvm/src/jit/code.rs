@@ -16,6 +16,7 @@ use crate::compiled::{CompiledCode, CompiledUnit};
 use crate::interp::CodeOptions;
 
 use super::compile;
+use super::hints;
 use super::inline::Inlined;
 use super::memory::CodeMemory;
 use super::{CompileError, Unit};
@@ -109,6 +110,19 @@ pub(super) enum Piece {
     Returner,
 }
 
+impl Piece {
+    /// Why it could not be compiled.
+    pub(super) fn failed(self, message: String) -> CompileError {
+        CompileError::Function {
+            function: match self {
+                Piece::Function { number, .. } => number,
+                Piece::Adapter | Piece::Returner => u32::MAX,
+            },
+            message,
+        }
+    }
+}
+
 impl NativeCode {
     /// No code yet, for a verified image whose functions have types with these numbers.
     pub(super) fn new(image: &Image, types: &[u32]) -> NativeCode {
@@ -144,7 +158,7 @@ impl NativeCode {
             functions: (0..image.functions.len() as u32).collect(),
             head: None,
         };
-        let hints = compile::find_hints(image);
+        let hints = hints::find_hints(image);
         let mut unit = compile::compile_unit(image, options, &whole, &hints, None)?;
         (unit.started, unit.time) = (started, started.elapsed());
         let unit = code.add(unit);

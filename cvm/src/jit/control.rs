@@ -3,11 +3,11 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, Signature, StackSlotData,
-    StackSlotKind, Value,
+    AbiParam, Block, BlockArg, InstBuilder, JumpTableData, Signature, StackSlotData, StackSlotKind,
+    Value,
 };
 use cranelift_codegen::isa::CallConv;
-use cranelift_frontend::{FunctionBuilder, Switch};
+use cranelift_frontend::Switch;
 use cvm_spec::codec::{JumpTable, Operand};
 use cvm_spec::image::{FunctionType, ImportKind, Type};
 use cvm_spec::isa::Opcode;
@@ -24,39 +24,8 @@ use super::value::{self, Cell};
 /// The upper bits of a text pointer.
 const TEXT: u64 = (Tag::Text as u64) << 61;
 
-/// Builds a function of this type that hands its arguments to [`CallOut::Interpret`] and gives its results.
-pub(super) fn build_returner(b: &mut FunctionBuilder<'_>, function_type: FunctionType) {
-    let entry = b.create_block();
-    b.append_block_params_for_function_params(entry);
-    b.switch_to_block(entry);
-    b.seal_block(entry);
-    let parameters = b.block_params(entry).to_vec();
-    let table = parameters[0];
-    let count = function_type.args.max(function_type.results).max(1);
-    let area = b.create_sized_stack_slot(StackSlotData::new(
-        StackSlotKind::ExplicitSlot,
-        u32::from(count) * 8,
-        3,
-    ));
-    for (position, argument) in (0..).zip(&parameters[1..]) {
-        b.ins().stack_store(I64, *argument, area, position * 8);
-    }
-    let flags = MemFlagsData::trusted();
-    let function = b.ins().load(I64, flags, table, offset::CALLED);
-    let stub = b.ins().load(I64, flags, table, offset::CALL_OUT);
-    let number = b.ins().iconst(I64, CallOut::Interpret as i64);
-    let cells = b.ins().stack_addr(I64, area, 0);
-    let signature = b.import_signature(call_out_signature());
-    let operands = [table, number, function, cells, cells, cells];
-    b.ins().call_indirect(signature, stub, &operands);
-    let results = (0..i32::from(function_type.results))
-        .map(|position| b.ins().stack_load(I64, I64, area, position * 8))
-        .collect::<Vec<Value>>();
-    b.ins().return_(&results);
-}
-
 /// The signature of [`super::stubs::call_out`].
-fn call_out_signature() -> Signature {
+pub(super) fn call_out_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params = vec![AbiParam::new(I64); 6];
     signature.returns = vec![AbiParam::new(I64)];

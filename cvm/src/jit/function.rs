@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
@@ -49,11 +50,11 @@ pub(super) struct Shared<'a> {
     pub(super) image: &'a Image,
     pub(super) options: CodeOptions,
     /// Numbers of function types, by index in the types section.
-    pub(super) type_numbers: Vec<u32>,
+    pub(super) type_numbers: &'a [u32],
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
     /// Which calls may let the heap grow.
-    pub(super) growth: Growth,
+    pub(super) growth: &'a Growth,
     /// Whether the program asks for C's `errno`.
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) uses_errno: bool,
@@ -61,9 +62,7 @@ pub(super) struct Shared<'a> {
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) plain: RefCell<HashMap<u32, Option<PlainTypes>>>,
     /// What else there is of the module's code, if the unit has not all of it.
-    pub(super) linked: Option<Linked<'a>>,
-    /// Types of functions that were called and may have no code, by number.
-    pub(super) returned: RefCell<BTreeMap<u32, FunctionType>>,
+    pub(super) linked: Option<&'a Linked<'a>>,
 }
 
 /// The code that a unit is linked with.
@@ -72,6 +71,24 @@ pub(super) struct Linked<'a> {
     pub(super) code: &'a NativeCode,
     /// The unit's own functions.
     pub(super) functions: HashSet<u32>,
+    /// Types of functions that were called and may have no code, by number.
+    returned: Mutex<BTreeMap<u32, FunctionType>>,
+}
+
+impl<'a> Linked<'a> {
+    pub(super) fn new(code: &'a NativeCode, functions: &[u32]) -> Linked<'a> {
+        Linked {
+            code,
+            functions: functions.iter().copied().collect(),
+            returned: Mutex::default(),
+        }
+    }
+
+    /// The types, by number, for which calls need a way back to the interpreter.
+    pub(super) fn take_returned(&self) -> BTreeMap<u32, FunctionType> {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut returned)
+    }
 }
 
 /// How a function is called.
@@ -98,7 +115,11 @@ impl Shared<'_> {
     /// Notes that a function of the type at this index is called which may have no code.
     pub(super) fn note_returned(&self, type_index: u32, function_type: FunctionType) {
         let number = self.type_numbers[type_index as usize];
-        self.returned.borrow_mut().insert(number, function_type);
+        if let Some(linked) = self.linked {
+            let returned = linked.returned.lock();
+            let mut returned = returned.unwrap_or_else(PoisonError::into_inner);
+            returned.insert(number, function_type);
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 mod absolute;
 mod access;
 mod arithmetic;
+mod assembly;
+mod bridge;
 #[cfg(feature = "ffi")]
 pub(crate) mod callback;
 mod choose;
@@ -23,6 +25,7 @@ mod foreign;
 mod frame;
 mod function;
 mod growth;
+mod hints;
 mod inline;
 mod libcalls;
 mod machine;
@@ -31,6 +34,7 @@ mod placement;
 mod plan;
 #[cfg(feature = "profile")]
 pub(crate) mod profile;
+mod published;
 mod region;
 pub(crate) mod run;
 pub(crate) mod segment;

@@ -5,7 +5,7 @@
 use cvm_spec::image::Image;
 
 use super::CompileError;
-use super::compile::Loaded;
+use super::hints::Loaded;
 
 /// Bytes of text of a function that is compiled.
 const TEXT_MAX: u32 = 1 << 17;

@@ -473,6 +473,41 @@ fn a_function_that_is_too_large_stays_in_the_interpreter() {
     }
 }
 
+/// Functions of 80 KiB together, each of which calls a small one that is inlined and divides by the difference of its
+/// argument and `last`.
+fn in_portions(last: usize) -> String {
+    let fill = " i_read l:x\n push 1\n i_add\n i_write l:x\n".repeat(200);
+    let functions: String = (0..32)
+        .map(|n| format!(".func f{n} (x) -> 1\n{fill} push {n}\n call divide\n ret\n.end\n"))
+        .collect();
+    let calls: String = (0..32)
+        .map(|n| format!(" push 0\n call f{n}\n i_add\n"))
+        .collect();
+    format!(
+        ".func divide (x) -> 1\n push 100\n i_read l:x\n push {last}\n i_sub\n i_div\n ret\n.end\n{functions}.func \
+         main () -> 1\n push 0\n{calls} ret\n.end\n.entry main\n"
+    )
+}
+
+#[test]
+fn what_several_threads_compile_fits_together() {
+    let end = |last, engine| {
+        let mut machine = machine(&in_portions(last), engine, Limits::default());
+        machine.run().expect("it runs")
+    };
+    for last in [0, 7, 15, 16, 31] {
+        let wanted = end(last, Engine::Interpreter);
+        assert!(
+            matches!(&wanted, Exit::Fault(fault) if fault.backtrace.len() == 3),
+            "{wanted:?}"
+        );
+        assert_eq!(end(last, Engine::Jit), wanted, "{last}");
+    }
+    let wanted = end(1_000, Engine::Interpreter);
+    assert!(matches!(wanted, Exit::Returned(_)));
+    assert_eq!(end(1_000, Engine::Jit), wanted);
+}
+
 /// small(n) and large(n), which cannot be compiled, call each other until n is 0, and then divide by it, or not.
 fn in_turns(divides: bool) -> String {
     let statements = " i_read l:sum\n push 1\n i_add\n i_write l:sum\n".repeat(12_000);
