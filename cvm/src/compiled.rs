@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A unit that the compiler was given: a function or loop that was hot, with everything that it can call, or a whole
+/// A unit that the compiler was given: a function or loop that was hot, with some of what it can call, or a whole
 /// module.
 #[derive(Clone, Debug)]
 pub struct CompiledUnit {

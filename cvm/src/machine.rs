@@ -113,14 +113,17 @@ pub struct Tiering {
     /// The program waits for the compiler, so that what is hot runs compiled at once. For tests: it makes runs
     /// repeatable, not fast.
     pub waits: bool,
+    /// Bytes of text of the functions that are compiled at once: with what is hot, what it can call, as far as this reaches.
+    pub unit_bytes: u32,
 }
 
 impl Default for Tiering {
-    /// 3,000 calls or rounds, without waiting.
+    /// 3,000 calls or rounds, without waiting; 8 KiB.
     fn default() -> Tiering {
         Tiering {
             threshold: 3_000,
             waits: false,
+            unit_bytes: 8 << 10,
         }
     }
 }

@@ -114,6 +114,7 @@ pub fn engines(bytes: &[u8]) -> bool {
         machine.set_tiering(Tiering {
             threshold: 2,
             waits: true,
+            unit_bytes: 0,
         });
         let Ok(exit) = machine.run() else {
             return false;

@@ -185,6 +185,11 @@ pub fn run(
     machine.set_tiering(Tiering {
         threshold: 2,
         waits: true,
+        // Each function alone, so that the engines call each other, or with what it calls.
+        unit_bytes: match engine {
+            Engine::AutoMetered => 0,
+            _ => Tiering::default().unit_bytes,
+        },
     });
     let exit = machine.run().map_err(|error| error.to_string())?;
     let fuel = machine.fuel_used();

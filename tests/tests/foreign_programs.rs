@@ -543,6 +543,7 @@ fn machine(source: &str, engine: Engine) -> Machine {
     machine.set_tiering(Tiering {
         threshold: 2,
         waits: true,
+        unit_bytes: 0,
     });
     machine
 }

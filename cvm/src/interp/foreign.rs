@@ -1,26 +1,22 @@
 //! The interpreter and C: calls out of the program, callbacks into it, and what a crash report needs.
 //!
-//! During a call of C, [`Context::site`] says where it was made. A callback puts two frames on the shadow stack: the one
-//! that called C, as if it had called the function itself, and a sentinel that returns to [`Code::finish`]. So the end of
-//! the callback ends its own run of handlers, and a backtrace finds the sentinel where C stands.
+//! During a call of C, [`Context::site`] says where it was made. A callback runs on top of it ([`super::nested`]).
 
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cvm_spec::fault::FaultCode;
 
-use super::context::{Context, ShadowFrame, Site, Stop};
-use super::handlers::list;
-use super::handover::{Entered, Left};
+use super::context::{Context, Site, Stop};
+use super::handover::Left;
+use super::nested::{self, Nested};
 use super::op::{Op, Slots};
 use crate::fault::Fault;
 use crate::ffi::{Active, Engine, Failure, Foreign as Calls, Register, Return, call_fault};
 use crate::jit;
-use crate::jit::callback::{Segment, budget, set_budget, tell_frames};
-use crate::jit::tier::Tier;
-use crate::machine::Exit;
+use crate::jit::callback::tell_frames;
+use crate::jit::segment::Segment;
 
 pub(crate) use crate::ffi::{Foreign, Form, direct_form};
 
@@ -250,139 +246,46 @@ unsafe fn enter(
     results: usize,
 ) -> bool {
     let ctx: *mut Context = data.cast();
-    // SAFETY: the engine's data is the context of the run that called C and waits for it on this thread. The callee's frame
-    // begins above everything that the frame which called C uses; a shadow frame takes at most one cell's worth of the
-    // shadow stack, and two cells are left free for the two that are put there. Compiled frames that called C wait as
-    // well; the segment stays where it is as long as something refers to it.
+    // SAFETY: the engine's data is the context of the run that called C and waits for it on this thread.
     unsafe {
-        let callee = *(*ctx).callees.add(function as usize);
-        let site = (*ctx).site;
-        let frame = site.top.wrapping_add(2);
-        let needed = (callee.cells as usize).max(arguments).max(results);
-        if frame.wrapping_add(needed) > (*ctx).cells_end || frame < site.top {
-            raise(data, FaultCode::CallStackOverflow.into());
-            return stopped(ctx);
-        }
-        // A loop: they are few.
-        for number in 0..arguments {
-            *frame.add(number) = *cells.add(number);
-        }
-        let table = (*(*ctx).memory).table();
-        let segment = site.is_compiled().then(|| Segment::waiting(table));
-        if let Some(segment) = &segment {
-            segment.suspend(table);
-            ((*ctx).fuel, _) = budget(table);
-            (*ctx).polls = 1;
-        }
-        let shadow = (*ctx).shadow;
-        *shadow = match &segment {
-            Some(segment) => ShadowFrame {
-                ip: std::ptr::null(),
-                fp: std::ptr::from_ref(segment).cast_mut().cast(),
-            },
-            None => ShadowFrame {
-                // Behind the call and its data cell.
-                ip: site.ip.add(2),
-                fp: site.fp,
-            },
-        };
-        *shadow.add(1) = ShadowFrame {
-            ip: (*(*ctx).code).finish,
-            fp: frame,
-        };
-        (*ctx).shadow = shadow.add(2);
-        let is_compiled = enter_compiled(ctx, function, frame, needed);
-        if !is_compiled {
-            // A panic must not unwind C: it goes on when C has returned.
-            let run = || list::run(callee.code, frame, shadow.add(2), table, ctx);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-                (*ctx).stop = Stop::Compiled(Left::Panic(panic));
-            }
-        }
-        (*ctx).site = site;
-        if !matches!((*ctx).stop, Stop::Returned) {
-            let goes_on = stopped(ctx);
-            if let Some(segment) = &segment {
-                set_budget(table, (*ctx).fuel);
-                segment.resume(table);
-            }
-            (*ctx).shadow = shadow;
-            return goes_on;
-        }
-        (*ctx).shadow = shadow;
-        for number in 0..results {
-            *cells.add(number) = *frame.add(number);
-        }
-        if let Some(segment) = &segment {
-            set_budget(table, (*ctx).fuel);
-            segment.resume(table);
-        }
-        // C goes on: what the callback wrote comes out before it.
-        if (*(*ctx).foreign).host_ran() {
-            flush_host(ctx);
-        }
-        true
-    }
-}
-
-/// Runs a callback's function in compiled code, if that is there: it needs no frame of the interpreter's. False if not.
-///
-/// # Safety
-/// As in [`enter`], which set everything up; the arguments are in the frame, which has that many cells.
-#[inline]
-unsafe fn enter_compiled(ctx: *mut Context, function: u32, frame: Slots, cells: usize) -> bool {
-    // SAFETY: the caller's promise; the tier is the run's.
-    unsafe {
-        if (*ctx).tier.is_null() {
-            return false;
-        }
-        let outer = (*ctx).site;
-        (*ctx).site = Site {
-            ip: std::ptr::null(),
-            fp: frame,
-            top: frame.add(cells),
-        };
-        let (table, budget) = ((*(*ctx).memory).table(), ((*ctx).fuel, (*ctx).polls));
-        match Tier::enter_again((*ctx).tier, table, function, budget, frame) {
-            Entered::NotYet => {
-                (*ctx).site = outer;
-                return false;
-            }
-            Entered::Returned { fuel, polls } => {
-                (*ctx).fuel = fuel;
-                (*ctx).polls = polls;
-            }
-            Entered::Left { left, fuel } => {
-                (*ctx).fuel = fuel;
-                if !matches!(left, Left::Pending) {
-                    (*ctx).stop = Stop::Compiled(left);
+        match nested::call_back(ctx, function, cells, (arguments, results)) {
+            Nested::Returned => {
+                // C goes on: what the callback wrote comes out before it.
+                if (*(*ctx).foreign).host_ran() {
+                    flush_host(ctx);
                 }
+                true
+            }
+            Nested::NoRoom => {
+                raise(data, FaultCode::CallStackOverflow.into());
+                if let Err(panic) = super::run::exit_of(&mut *ctx) {
+                    (*ctx).stop = Stop::Compiled(Left::Panic(panic));
+                }
+                tell_stopped(ctx);
+                false
+            }
+            Nested::Stopped => {
+                tell_stopped(ctx);
+                false
             }
         }
-        true
     }
 }
 
-/// The run has to end inside a callback: finds out how while its frames are there. Whoever wants to know at once is told
-/// before C returns. Always false.
+/// The run has to end inside a callback, and the context says how. Whoever wants to know at once is told before C returns.
 #[cold]
 #[inline(never)]
-unsafe fn stopped(ctx: *mut Context) -> bool {
+unsafe fn tell_stopped(ctx: *mut Context) {
     // SAFETY: as for `enter`.
     unsafe {
         let foreign: &Calls = &*(*ctx).foreign;
-        match super::run::exit_of(&mut *ctx) {
-            Ok(exit) => {
-                if foreign.wants_exit() {
-                    let _ = (*(*ctx).host).flush();
-                    libc::fflush(std::ptr::null_mut());
-                    foreign.leave_at_once(&exit.unwrap_or(Exit::Exited(0)));
-                }
-            }
-            // It goes on behind C.
-            Err(panic) => (*ctx).stop = Stop::Compiled(Left::Panic(panic)),
+        if let Stop::Exit(exit) = &(*ctx).stop
+            && foreign.wants_exit()
+        {
+            let _ = (*(*ctx).host).flush();
+            libc::fflush(std::ptr::null_mut());
+            foreign.leave_at_once(exit);
         }
-        false
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::context::Context;
 use super::foreign::Foreign;
 use crate::fault::Fault;
 use crate::host::Host;
@@ -22,6 +23,7 @@ pub(crate) struct Hot {
 
 /// What compiled code needs of the run.
 pub(crate) struct RunParts {
+    pub(crate) context: *mut Context,
     pub(crate) table: *mut Descriptor,
     pub(crate) memory: *mut Memory,
     pub(crate) host: *mut Host,

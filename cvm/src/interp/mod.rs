@@ -14,6 +14,7 @@ pub(crate) mod foreign;
 pub(crate) mod foreign;
 pub(crate) mod handlers;
 pub(crate) mod handover;
+pub(crate) mod nested;
 pub(crate) mod op;
 #[cfg(feature = "profile")]
 pub(crate) mod profile;

@@ -11,8 +11,10 @@
 
 use super::context::{Context, ShadowFrame};
 use super::op::Op;
-use crate::jit::callback::Segment;
-use crate::jit::profile::{is_entered, is_in_code, tell_called_out, tell_in_code};
+use crate::jit::profile::{
+    is_entered, is_in_code, suspended, tell_called_out, tell_in_code, tell_suspended,
+};
+use crate::jit::segment::Segment;
 use crate::profile::Registers;
 
 /// Tells the text offset of the instruction that runs, and of the calls that led to it, innermost first.
@@ -33,9 +35,11 @@ pub(crate) unsafe fn tell(ctx: *const Context, registers: &Registers, tell: &mut
         } else if let Some(ip) = running(&code.ops, op).and_then(|op| code.text_offset(op)) {
             tell(ip);
             top = top_of(&*ctx, op, registers.dx);
-        } else if !(is_compiled && tell_called_out(table, registers, tell))
-            && let Some(ip) = code.text_offset((*ctx).out)
-        {
+        } else if is_compiled && tell_called_out(table, registers, tell) {
+            // All of them are told.
+        } else if let Some(frame) = hidden(&*ctx, is_compiled) {
+            tell_suspended(table, frame, tell);
+        } else if let Some(ip) = code.text_offset((*ctx).out) {
             tell(ip);
         }
         while top > (*ctx).shadow_base.add(1).cast_const() {
@@ -49,6 +53,30 @@ pub(crate) unsafe fn tell(ctx: *const Context, registers: &Registers, tell: &mut
                 tell(ip);
             }
         }
+    }
+}
+
+/// Compiled frames that wait for the interpreter and are not on its shadow stack: right before it runs, and right after.
+unsafe fn hidden(ctx: &Context, is_compiled: bool) -> Option<*const [u64; 2]> {
+    if !is_compiled {
+        return None;
+    }
+    // SAFETY: code was entered with this table; the shadow stack's frames below its top were put there by calls, and the
+    // segments that some of them stand for wait.
+    unsafe {
+        let frame = suspended((*ctx.memory).table());
+        if frame.is_null() {
+            return None;
+        }
+        let mut top: *const ShadowFrame = ctx.shadow;
+        while top > ctx.shadow_base.cast_const() {
+            top = top.sub(1);
+            if (*top).ip.is_null() {
+                let segment = &*(*top).fp.cast::<Segment>();
+                return (!segment.begins_at(frame)).then_some(frame);
+            }
+        }
+        Some(frame)
     }
 }
 

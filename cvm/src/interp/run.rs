@@ -16,7 +16,7 @@ use cvm_spec::isa::Opcode;
 use crate::fault::{Callee, Frame};
 use crate::host::call::ImportTarget;
 use crate::host::{Host, Watch};
-use crate::jit::callback::Segment;
+use crate::jit::segment::Segment;
 use crate::jit::tier::Tier;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
@@ -141,6 +141,7 @@ impl Run<'_> {
             stop: Stop::Returned,
             foreign: self.foreign,
             site: Site::NONE,
+            depth: 0,
             code,
             shadow_base: shadow,
             module: self.module,
@@ -260,7 +261,7 @@ unsafe fn callers(image: &Image, code: &Code, shadow: &[ShadowFrame], place: &mu
             continue;
         }
         if frame.ip.is_null() {
-            // SAFETY: such a frame stands for compiled ones that wait for C.
+            // SAFETY: such a frame stands for compiled ones that wait.
             unsafe { (*frame.fp.cast::<Segment>()).add_to(image, place) };
             continue;
         }

@@ -105,8 +105,8 @@ pub(crate) mod run {
     }
 }
 
-/// Compiled frames that wait for C, which cannot exist.
-pub(crate) mod callback {
+/// Compiled frames that wait, which cannot exist.
+pub(crate) mod segment {
     use crate::locate::Place;
     use crate::memory::Descriptor;
 
@@ -140,6 +140,7 @@ pub(crate) mod callback {
         }
 
         /// Never called.
+        #[cfg(feature = "ffi")]
         pub(crate) unsafe fn position(&self) -> Option<u32> {
             match self.0 {}
         }
@@ -150,6 +151,13 @@ pub(crate) mod callback {
         }
 
         /// Never called.
+        #[cfg(feature = "profile")]
+        pub(crate) fn begins_at(&self, _: *const [u64; 2]) -> bool {
+            match self.0 {}
+        }
+
+        /// Never called.
+        #[cfg(feature = "ffi")]
         pub(crate) unsafe fn place(&self, _: &Image, _: u64) -> Place {
             match self.0 {}
         }
@@ -163,7 +171,13 @@ pub(crate) mod callback {
 
     /// Never called.
     #[allow(unsafe_code)]
-    pub(crate) unsafe fn set_budget(_: *mut Descriptor, _: u64) {}
+    pub(crate) unsafe fn set_budget(_: *mut Descriptor, _: u64, _: u64) {}
+}
+
+/// Compiled code and C.
+#[cfg(feature = "ffi")]
+pub(crate) mod callback {
+    use crate::memory::Descriptor;
 
     /// Never called.
     #[allow(unsafe_code)]
@@ -206,12 +220,29 @@ pub(crate) mod profile {
         false
     }
 
+    /// None.
+    pub(crate) unsafe fn suspended(_: *mut Descriptor) -> *const [u64; 2] {
+        std::ptr::null()
+    }
+
+    /// Never called.
+    pub(crate) unsafe fn tell_suspended(
+        _: *mut Descriptor,
+        _: *const [u64; 2],
+        _: &mut dyn FnMut(u32),
+    ) {
+    }
+
     /// Never called.
     pub(crate) unsafe fn tell_alone(_: *mut Descriptor, _: &Registers, _: &mut dyn FnMut(u32)) {}
 }
 
 pub(crate) mod tier {
     use super::*;
+
+    /// Of no use.
+    pub(crate) const AGAIN: u32 = u32::MAX;
+
     use crate::interp::handover::{Entered, Hot, RunParts};
     use crate::machine::{Compilation, Tiering};
 

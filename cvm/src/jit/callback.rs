@@ -1,8 +1,5 @@
-//! Compiled code and C: frames that wait for C, runs for callbacks on top of them, and what a crash report needs.
-//!
-//! C that may call back runs on the host's stack, so a callback does too; it enters compiled code again on the native
-//! stack, below the frames that wait. While it runs, [`Native::frame`] is null and [`State::suspended`] is the frame
-//! that called C; [`Segment`] keeps both for the return.
+//! Compiled code and C: runs for callbacks, on top of the frames that wait for C ([`super::segment`]), and what a crash
+//! report needs.
 
 #![allow(unsafe_code)]
 
@@ -10,194 +7,20 @@ use std::cell::Cell;
 use std::ffi::c_void;
 
 use cvm_spec::codec::{Operand, decode};
-use cvm_spec::image::{Image, ImportKind};
+use cvm_spec::image::ImportKind;
 use cvm_spec::isa::Opcode;
 
-use crate::fault::{Callee, Frame};
 use crate::ffi::{Active, Engine, Failure, Foreign};
 use crate::interp::handover::Left;
 use crate::locate::{Place, locate};
 use crate::machine::Exit;
 use crate::memory::Descriptor;
 
-use super::NativeCode;
 use super::context::{Native, State, Stop};
 use super::machine::native;
 use super::run::enter_function;
+use super::segment::Segment;
 use super::stubs::INTEGERS_SAVED;
-
-/// Compiled frames that wait for C.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    code: *const NativeCode,
-    /// That of the stub which called C, or the machine, which called C.
-    frame: *const [u64; 2],
-    /// What `call_xi` called, if that is how C was called.
-    target: u64,
-    /// The frame that waited before, as [`State::suspended`] had it.
-    suspended: *const [u64; 2],
-    /// In a run of compiled code alone: the segment further out.
-    outer: *const Segment,
-}
-
-impl Segment {
-    /// The frames that wait for C now.
-    ///
-    /// # Safety
-    /// The table is that of a run in which compiled code calls C.
-    pub(crate) unsafe fn waiting(table: *mut Descriptor) -> Segment {
-        // SAFETY: the caller's promise; the state lives as long as the run.
-        unsafe {
-            let native = native(table);
-            let state = (*native).state;
-            Segment {
-                code: (*state).code,
-                frame: (*native).frame,
-                target: (*state)
-                    .foreign
-                    .as_ref()
-                    .map_or(0, |foreign| foreign.target()),
-                suspended: (*state).suspended,
-                outer: (*state).segments,
-            }
-        }
-    }
-
-    /// Lets other code run on top of these frames.
-    ///
-    /// # Safety
-    /// As for [`Segment::waiting`]; [`Segment::resume`] follows on the same table, unless the run ends.
-    pub(crate) unsafe fn suspend(&self, table: *mut Descriptor) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let native = native(table);
-            (*(*native).state).suspended = self.frame;
-            (*native).frame = std::ptr::null();
-        }
-    }
-
-    /// C goes on.
-    ///
-    /// # Safety
-    /// As for [`Segment::suspend`].
-    pub(crate) unsafe fn resume(&self, table: *mut Descriptor) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let native = native(table);
-            (*(*native).state).suspended = self.suspended;
-            (*native).frame = self.frame;
-        }
-    }
-
-    /// Text offsets of the instructions that the frames are in, innermost first.
-    ///
-    /// # Safety
-    /// The frames still wait.
-    pub(crate) unsafe fn tell(&self, tell: &mut dyn FnMut(u32)) {
-        // SAFETY: the code is kept by the run; the frames are there, by the caller's promise.
-        unsafe {
-            (*self.code).walk(self.frame, &mut |ip| {
-                if let Some(ip) = ip {
-                    tell(ip);
-                }
-            });
-        }
-    }
-
-    /// Text offset of the call of C.
-    ///
-    /// # Safety
-    /// As for [`Segment::tell`].
-    pub(crate) unsafe fn position(&self) -> Option<u32> {
-        let mut first = None;
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.tell(&mut |ip| {
-                first.get_or_insert(ip);
-            });
-        }
-        first
-    }
-
-    /// Adds the frames to those that called a faulting one.
-    ///
-    /// # Safety
-    /// As for [`Segment::tell`].
-    pub(crate) unsafe fn add_to(&self, image: &Image, place: &mut Place) {
-        let mut is_first = true;
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.tell(&mut |ip| {
-                let foreign = match is_first {
-                    true => callee(image, ip, self.target, &mut place.targets),
-                    false => None,
-                };
-                is_first = false;
-                if let Some(function) = image.function_at(ip) {
-                    place.callers.push(Frame {
-                        function,
-                        ip,
-                        foreign,
-                    });
-                }
-            });
-        }
-    }
-
-    /// The place of a fault of the call of C itself.
-    ///
-    /// # Safety
-    /// As for [`Segment::tell`].
-    pub(crate) unsafe fn place(&self, image: &Image, csp: u64) -> Place {
-        let mut place = Place {
-            ip: None,
-            csp,
-            callers: Vec::new(),
-            targets: Vec::new(),
-        };
-        // SAFETY: the caller's promise.
-        unsafe { self.add_to(image, &mut place) };
-        if !place.callers.is_empty() {
-            place.ip = Some(place.callers.remove(0).ip);
-        }
-        place.targets.clear();
-        place
-    }
-}
-
-/// The C function that the instruction at `ip` called.
-fn callee(image: &Image, ip: u32, target: u64, targets: &mut Vec<u64>) -> Option<Callee> {
-    let (instruction, _) = decode(&image.text, ip as usize).ok()?;
-    match (instruction.opcode, instruction.operand) {
-        (Opcode::CallX, Operand::Index(import)) => Some(Callee::Import(import)),
-        (Opcode::CallXi, _) => {
-            targets.push(target);
-            Some(Callee::Symbol(targets.len() as u32 - 1))
-        }
-        _ => None,
-    }
-}
-
-/// Fuel and polls that are left.
-///
-/// # Safety
-/// The table is that of a run with compiled code.
-pub(crate) unsafe fn budget(table: *mut Descriptor) -> (u64, u64) {
-    // SAFETY: the caller's promise.
-    unsafe { ((*native(table)).fuel, (*native(table)).polls) }
-}
-
-/// Hands fuel back; the clock is looked at again soon.
-///
-/// # Safety
-/// As for [`budget`].
-pub(crate) unsafe fn set_budget(table: *mut Descriptor, fuel: u64) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (*native(table)).fuel = fuel;
-        (*native(table)).polls = 1;
-    }
-}
 
 /// The compiler's code as callbacks see it, in a run without the interpreter.
 pub(super) fn engine(table: *mut Descriptor) -> Engine {
@@ -373,7 +196,7 @@ pub(crate) unsafe fn active(table: *mut Descriptor, pc: u64, sp: u64) -> Option<
         let native: &Native = &*native(table);
         let state = &*native.state;
         let code = state.code.as_ref()?;
-        if code.memory.offset_of(pc).is_some() {
+        if code.unit_at(pc).is_some() {
             return None;
         }
         let image = &*state.image;

@@ -1,109 +1,46 @@
-//! A module to machine code: every function through Cranelift, then one piece of executable memory.
+//! A unit to machine code: every function through Cranelift, on several threads if there are many, then one piece of
+//! executable memory.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
 use std::panic::catch_unwind;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::{
-    AbiParam, ExternalName, Function, InstBuilder, LibCall, MemFlagsData, Signature, UserFuncName,
-};
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::ir::{Function, Signature, UserFuncName};
+use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cvm_spec::codec::Operand;
 use cvm_spec::image::{FunctionType, Image};
-use cvm_spec::isa::Opcode;
 
 use crate::interp::CodeOptions;
 use crate::interp::translate::TypeNumbers;
-use crate::verify::blocks::{self, Leader};
-use crate::verify::body::Body;
-use crate::verify::flow::Depths;
-use crate::verify::frame::Frame;
 
-use super::absolute;
-use super::context::Callee;
-use super::function::{self, Shared, Source};
-use super::growth::Growth;
-use super::inline::{INLINE_BYTES_MAX, Inlined, Inlinee, Inlinees};
-use super::memory::CodeMemory;
-use super::placement::{self, LINE};
-use super::plan::{ArgumentHints, Plan, Planner};
-use super::shape::Shape;
-use super::{CompileError, NativeCode, Symbol, libcalls, size};
+use super::assembly::Assembly;
+use super::bridge::{self, LOOP};
+use super::choose::Unit;
+use super::code::{CodeUnit, NativeCode, Piece};
+use super::function::{self, Linked, Shared, Source};
+use super::hints::{Hints, Loaded};
+use super::inline::{INLINE_BYTES_MAX, Inlinee, Inlinees};
+use super::{CompileError, size};
 
-/// In place of an argument count: the adapter of a loop entry.
-pub(super) const LOOP: u16 = u16::MAX;
+/// Bytes of text of functions that one thread compiles in a go, at least.
+const PORTION: u32 = 16 << 10;
 
-/// A place that gets an address when everything has one.
-struct Fixup {
-    at: usize,
-    kind: Reloc,
-    target: Target,
-    addend: i64,
-}
-
-enum Target {
-    Function(u32),
-    Library(LibCall),
-}
-
-/// Code of a module on its way into memory.
-#[derive(Default)]
-struct Assembly {
-    bytes: Vec<u8>,
-    fixups: Vec<Fixup>,
-    /// Place of the call that returns to a code offset, ascending.
-    calls: Vec<(u32, u32)>,
-    /// Places of inlined instructions.
-    inlined: Vec<Inlined>,
-    symbols: Vec<Symbol>,
-    places: Vec<(u32, u32)>,
-    /// Loads that the system may refuse, and their lengths, ascending.
-    refusable: Vec<(u32, u8)>,
-    /// Code offset of each function that was compiled.
-    starts: HashMap<u32, u32>,
-    /// Code offset of the function that is entered at a loop head.
-    loop_start: Option<u32>,
-    adapters: HashMap<(u16, u16), u32>,
-}
-
-/// What is compiled together.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Unit {
-    /// Functions, with everything that they can call.
-    pub(super) functions: Vec<u32>,
-    /// A function that is entered at a loop head as well, and the head's instruction number.
-    pub(super) head: Option<(u32, usize)>,
-}
-
-/// Compiles every function of a verified image.
-pub(super) fn compile(image: &Image, options: CodeOptions) -> Result<NativeCode, CompileError> {
-    let unit = Unit {
-        functions: (0..image.functions.len() as u32).collect(),
-        head: None,
-    };
-    compile_unit(image, options, &unit, &find_hints(image))
-}
-
-/// What the calls of a verified image tell about its functions' arguments.
-pub(super) fn find_hints(image: &Image) -> Hints {
-    Loaded::default().hints(image)
-}
-
-/// Compiles a unit. A panic of the compiler is a failure like any other: whoever asked can go on without code.
+/// Compiles a unit. Its calls of other functions go by way of `linked`; without that it has every function. A panic of the
+/// compiler is a failure like any other: whoever asked can go on without code.
 pub(super) fn compile_unit(
     image: &Image,
     options: CodeOptions,
     unit: &Unit,
     hints: &Hints,
-) -> Result<NativeCode, CompileError> {
-    catch_unwind(|| try_unit(image, options, unit, hints)).unwrap_or(Err(CompileError::Panic))
+    linked: Option<&NativeCode>,
+) -> Result<CodeUnit, CompileError> {
+    catch_unwind(|| try_unit(image, options, unit, hints, linked))
+        .unwrap_or(Err(CompileError::Panic))
 }
 
 fn try_unit(
@@ -111,55 +48,140 @@ fn try_unit(
     options: CodeOptions,
     unit: &Unit,
     hints: &Hints,
-) -> Result<NativeCode, CompileError> {
-    for number in &unit.functions {
-        size::check_text(image, *number)?;
+    linked: Option<&NativeCode>,
+) -> Result<CodeUnit, CompileError> {
+    let head = unit.head.iter().map(|(function, _)| function);
+    let all: Vec<u32> = unit.functions.iter().chain(head).copied().collect();
+    check_sizes(image, &all)?;
+    let linked = linked.map(|code| Linked::new(code, &unit.functions));
+    let known = Known {
+        image,
+        options,
+        isa: host()?,
+        hints,
+        types: type_numbers(image),
+        inlinees: find_inlinees(image, &all, hints),
+        linked: linked.as_ref(),
+    };
+    let text_size = image.text.len();
+    let mut assembly = Assembly::default();
+    let mut compiler = Compiler::new(&known);
+    let portions = portions(image, &unit.functions);
+    match &portions[..] {
+        [] => {}
+        [functions] => {
+            compiler.functions(functions)?;
+            assembly = std::mem::take(&mut compiler.assembly);
+        }
+        _ => {
+            for part in compile_portions(&known, &portions)? {
+                assembly.append(part, text_size as u32)?;
+            }
+        }
     }
-    let mut compiler = Compiler::new(image, options, hints.clone())?;
-    compiler.check_sizes(&unit.functions)?;
-    compiler.find_inlinees(&unit.functions);
+    compiler.assembly = assembly;
     for number in &unit.functions {
-        compiler.function(*number)?;
-        compiler.adapter(compiler.function_type(*number))?;
+        let function_type = compiler.function_type(*number);
+        compiler.adapter(function_type.args, function_type)?;
     }
     if let Some((function, head)) = unit.head {
         compiler.loop_entry(function, head)?;
     }
-    compiler.finish()
+    compiler.returners()?;
+    compiler.assembly.link(text_size)
 }
 
-/// A function with everything that it can call, by way of whatever it calls.
-pub(super) fn closure(image: &Image, types: &[u32], function: u32) -> Vec<u32> {
-    let mut body = Body::default();
-    let mut found = BTreeSet::from([function]);
-    let mut wanted = BTreeSet::new();
-    let mut work = vec![function];
-    while let Some(next) = work.pop() {
-        let record = &image.functions[next as usize];
-        body.decode(&image.text, next, record)
-            .expect("the module was verified");
-        for (_, instruction) in &body.instructions {
-            match (instruction.opcode, instruction.operand) {
-                (Opcode::Call | Opcode::RetCall, Operand::Index(callee)) => {
-                    work.extend(found.insert(callee).then_some(callee));
-                }
-                (Opcode::CallI | Opcode::RetCallI, Operand::Index(index)) => {
-                    let number = types[index as usize];
-                    if !wanted.insert(number) {
-                        continue;
-                    }
-                    // A pointer can come from anywhere: every function of the type can be called.
-                    for (callee, record) in (0..).zip(&image.functions) {
-                        if types[record.type_index as usize] == number && found.insert(callee) {
-                            work.push(callee);
-                        }
-                    }
-                }
-                _ => {}
-            }
+/// Refuses what is too large before anything is compiled, as far as a function's text gives reason to look.
+fn check_sizes(image: &Image, functions: &[u32]) -> Result<(), CompileError> {
+    let mut loaded = Loaded::default();
+    for number in functions {
+        size::check_text(image, *number)?;
+    }
+    for number in functions {
+        if image.functions[*number as usize].size > size::LOOKED_AT_FIRST {
+            loaded.load(image, *number);
+            size::check(*number, &loaded)?;
         }
     }
-    found.into_iter().collect()
+    Ok(())
+}
+
+/// Looks for functions that may be inlined.
+fn find_inlinees<'a>(image: &'a Image, functions: &[u32], hints: &Hints) -> Inlinees<'a> {
+    let mut inlinees = Inlinees::new();
+    for number in functions {
+        if image.functions[*number as usize].size > INLINE_BYTES_MAX {
+            continue;
+        }
+        let mut loaded = Loaded::default();
+        let function_type = loaded.load(image, *number);
+        let plan = loaded.plan(image, *number, hints);
+        if let Some(inlinee) = Inlinee::new(loaded, plan, function_type) {
+            inlinees.insert(*number, inlinee);
+        }
+    }
+    inlinees
+}
+
+/// Functions in portions that are worth a thread's while. What is compiled does not depend on who takes which.
+fn portions<'f>(image: &Image, functions: &'f [u32]) -> Vec<&'f [u32]> {
+    let mut portions = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for (position, number) in functions.iter().enumerate() {
+        bytes += image.functions[*number as usize].size;
+        if bytes >= PORTION || position + 1 == functions.len() {
+            portions.push(&functions[first..=position]);
+            (first, bytes) = (position + 1, 0);
+        }
+    }
+    portions
+}
+
+/// Compiles portions on as many threads as the system has processors for this process; gives the code of each.
+fn compile_portions(known: &Known<'_>, portions: &[&[u32]]) -> Result<Vec<Assembly>, CompileError> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Option<Assembly>>> = Mutex::new(portions.iter().map(|_| None).collect());
+    let failed: Mutex<Option<(usize, CompileError)>> = Mutex::default();
+    let work = || {
+        let mut compiler = Compiler::new(known);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(functions) = portions.get(number) else {
+                return;
+            };
+            let result = compiler.functions(functions);
+            let assembly = std::mem::take(&mut compiler.assembly);
+            match result {
+                Ok(()) => {
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done[number] = Some(assembly);
+                }
+                Err(error) => {
+                    // The others need not begin; of several errors the first portion's counts.
+                    next.store(portions.len(), Ordering::Relaxed);
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                        *failed = Some((number, error));
+                    }
+                }
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 1..threads.min(portions.len()) {
+            let thread = thread::Builder::new().name("cvm-compiler".into());
+            // Without a thread there is less help.
+            let _ = thread.spawn_scoped(scope, work);
+        }
+        work();
+    });
+    if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let done: Option<Vec<Assembly>> = done.into_iter().collect();
+    done.ok_or(CompileError::Panic)
 }
 
 /// Numbers of function types, by index in the types section: equal types have equal numbers.
@@ -177,13 +199,23 @@ pub(super) fn inspect(
     function: u32,
     options: CodeOptions,
 ) -> Result<(String, String), CompileError> {
-    let mut compiler = Compiler::new(image, options, find_hints(image))?;
+    let hints = super::hints::find_hints(image);
+    let known = Known {
+        image,
+        options,
+        isa: host()?,
+        hints: &hints,
+        types: type_numbers(image),
+        inlinees: Inlinees::new(),
+        linked: None,
+    };
+    let mut compiler = Compiler::new(&known);
     compiler.build(function, None)?;
     let before = compiler.context.func.display().to_string();
     let mut control = ControlPlane::default();
     compiler
         .context
-        .optimize(&*compiler.isa, &mut control)
+        .optimize(&*known.isa, &mut control)
         .map_err(|error| CompileError::Function {
             function,
             message: error.to_string(),
@@ -191,156 +223,63 @@ pub(super) fn inspect(
     Ok((before, compiler.context.func.display().to_string()))
 }
 
-struct Compiler<'a> {
+/// What everyone who compiles a part of a unit knows.
+struct Known<'a> {
+    image: &'a Image,
+    options: CodeOptions,
     isa: OwnedTargetIsa,
-    shared: Shared<'a>,
+    hints: &'a Hints,
+    types: Vec<u32>,
+    inlinees: Inlinees<'a>,
+    linked: Option<&'a Linked<'a>>,
+}
+
+struct Compiler<'k> {
+    known: &'k Known<'k>,
+    shared: Shared<'k>,
     context: Context,
     builder: FunctionBuilderContext,
-    loaded: Loaded<'a>,
-    hints: Hints,
-    inlinees: Inlinees<'a>,
+    loaded: Loaded<'k>,
     assembly: Assembly,
 }
 
-/// What is known about a module's functions from all of its code.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Hints {
-    arguments: ArgumentHints,
-    uses_heap: bool,
-    growth: Growth,
-}
-
-/// A function, decoded.
-#[derive(Default)]
-pub(super) struct Loaded<'a> {
-    pub(super) body: Body<'a>,
-    pub(super) frame: Frame,
-    pub(super) depths: Depths,
-    pub(super) leaders: Vec<Leader>,
-    pub(super) shape: Shape,
-}
-
-impl<'a> Loaded<'a> {
-    /// Decodes a function and finds its frame and depths again; the verifier did not keep them.
-    fn load(&mut self, image: &'a Image, number: u32) -> FunctionType {
-        let record = &image.functions[number as usize];
-        let function_type = image.function_type(record).unwrap_or_default();
-        self.body
-            .decode(&image.text, number, record)
-            .and_then(|()| self.frame.lay_out(&self.body, number, function_type.args))
-            .and_then(|()| {
-                self.depths
-                    .compute(image, &self.body, number, function_type, self.frame.slots)
-            })
-            .expect("the module was verified");
-        self.leaders = blocks::leaders(&self.body, &self.depths);
-        self.shape = Shape::find(&self.body, &self.depths, &mut self.leaders);
-        function_type
-    }
-
-    fn plan(&self, image: &'a Image, number: u32, hints: &mut Hints) -> Plan {
-        Planner::new(
-            image,
-            (&self.body, &self.frame, &self.depths),
-            &self.leaders,
-            number,
-            &mut hints.arguments,
-            hints.uses_heap,
-        )
-        .plan()
-    }
-
-    /// Looks at all functions, twice: the second time with what the first found out about arguments.
-    fn hints(&mut self, image: &'a Image) -> Hints {
-        let args = |record| image.function_type(record).unwrap_or_default().args;
-        let mut hints = Hints {
-            arguments: image
-                .functions
-                .iter()
-                .map(|record| vec![None; usize::from(args(record))])
-                .collect(),
-            uses_heap: image.owns_heap,
-            growth: Growth::find(image, &type_numbers(image)),
-        };
-        for _ in 0..2 {
-            for number in 0..image.functions.len() as u32 {
-                self.load(image, number);
-                let mut instructions = self.body.instructions.iter();
-                hints.uses_heap |= instructions.any(|(_, i)| i.opcode == Opcode::HeapGrow);
-                self.plan(image, number, &mut hints);
-            }
-        }
-        hints
-    }
-}
-
-impl<'a> Compiler<'a> {
-    fn new(image: &'a Image, options: CodeOptions, hints: Hints) -> Result<Self, CompileError> {
-        Ok(Compiler {
-            isa: host()?,
+impl<'k> Compiler<'k> {
+    fn new(known: &'k Known<'k>) -> Self {
+        Compiler {
+            known,
             shared: Shared {
-                image,
-                options,
-                type_numbers: type_numbers(image),
-                uses_heap: hints.uses_heap,
-                growth: hints.growth.clone(),
-                uses_errno: uses_errno(image),
+                image: known.image,
+                options: known.options,
+                type_numbers: &known.types,
+                uses_heap: known.hints.uses_heap,
+                growth: &known.hints.growth,
+                uses_errno: uses_errno(known.image),
                 plain: RefCell::default(),
+                linked: known.linked,
             },
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             loaded: Loaded::default(),
-            hints,
-            inlinees: Inlinees::new(),
             assembly: Assembly::default(),
-        })
+        }
     }
 
     fn function_type(&self, number: u32) -> FunctionType {
-        let record = &self.shared.image.functions[number as usize];
-        self.shared.image.function_type(record).unwrap_or_default()
-    }
-
-    /// Refuses what is too large before anything is compiled, as far as a function's text gives reason to look.
-    fn check_sizes(&mut self, functions: &[u32]) -> Result<(), CompileError> {
-        let image = self.shared.image;
-        for number in functions {
-            if image.functions[*number as usize].size > size::LOOKED_AT_FIRST {
-                self.loaded.load(image, *number);
-                size::check(*number, &self.loaded)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks for functions that may be inlined.
-    fn find_inlinees(&mut self, functions: &[u32]) {
-        let image = self.shared.image;
-        for number in functions {
-            if image.functions[*number as usize].size > INLINE_BYTES_MAX {
-                continue;
-            }
-            let mut loaded = Loaded::default();
-            let function_type = loaded.load(image, *number);
-            let plan = loaded.plan(image, *number, &mut self.hints);
-            if let Some(inlinee) = Inlinee::new(loaded, plan, function_type) {
-                self.inlinees.insert(*number, inlinee);
-            }
-        }
+        let record = &self.known.image.functions[number as usize];
+        self.known.image.function_type(record).unwrap_or_default()
     }
 
     /// Builds a function in Cranelift's form, to be entered at its start or at a loop head.
     fn build(&mut self, number: u32, head: Option<usize>) -> Result<(), CompileError> {
-        let image = self.shared.image;
-        let function_type = self.loaded.load(image, number);
+        let known = self.known;
+        let function_type = self.loaded.load(known.image, number);
         size::check(number, &self.loaded)?;
-        let plan = self.loaded.plan(image, number, &mut self.hints);
+        let plan = self.loaded.plan(known.image, number, known.hints);
         let signature = match head {
             None => function::signature(function_type),
             Some(_) => function::loop_signature(function_type),
         };
-        self.context.clear();
-        self.context.func = Function::with_name_signature(UserFuncName::user(0, number), signature);
+        self.begin(UserFuncName::user(0, number), signature);
         let source = Source {
             body: &self.loaded.body,
             frame: &self.loaded.frame,
@@ -350,19 +289,29 @@ impl<'a> Compiler<'a> {
             shape: &self.loaded.shape,
             function_type,
             head,
-            inlinees: &self.inlinees,
-            first_inlined: (image.text.len() + self.assembly.inlined.len()) as u32,
+            inlinees: &known.inlinees,
+            first_inlined: (known.image.text.len() + self.assembly.inlined.len()) as u32,
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        let inlined = function::build(builder, &self.shared, source, self.isa.frontend_config());
+        let inlined = function::build(builder, &self.shared, source, known.isa.frontend_config());
         self.assembly.inlined.extend(inlined);
         Ok(())
     }
 
-    fn function(&mut self, number: u32) -> Result<(), CompileError> {
-        self.build(number, None)?;
-        let start = self.emit(Some(number), None)?;
-        self.assembly.starts.insert(number, start);
+    fn begin(&mut self, name: UserFuncName, signature: Signature) {
+        self.context.clear();
+        self.context.func = Function::with_name_signature(name, signature);
+    }
+
+    fn functions(&mut self, numbers: &[u32]) -> Result<(), CompileError> {
+        for number in numbers {
+            self.build(*number, None)?;
+            let start = self.emit(Piece::Function {
+                number: *number,
+                loop_head: None,
+            })?;
+            self.assembly.starts.insert(*number, start);
+        }
         Ok(())
     }
 
@@ -370,218 +319,56 @@ impl<'a> Compiler<'a> {
     fn loop_entry(&mut self, number: u32, head: usize) -> Result<(), CompileError> {
         self.build(number, Some(head))?;
         let at = self.loaded.body.instructions[head].0;
-        let start = self.emit(Some(number), Some(at))?;
+        let start = self.emit(Piece::Function {
+            number,
+            loop_head: Some(at),
+        })?;
         self.assembly.loop_start = Some(start);
-        let function_type = self.function_type(number);
-        self.make_adapter(LOOP, function_type)
+        self.adapter(LOOP, self.function_type(number))
     }
 
-    /// A function in the system's calling convention that passes cells to a function of this type: (table, code,
-    /// cells).
-    fn adapter(&mut self, function_type: FunctionType) -> Result<(), CompileError> {
-        self.make_adapter(function_type.args, function_type)
-    }
-
-    /// The same for `args` arguments, or for a loop entry, which takes the cells themselves.
-    fn make_adapter(&mut self, args: u16, function_type: FunctionType) -> Result<(), CompileError> {
+    /// What passes cells to functions of this type, with so many arguments, or to a loop entry.
+    fn adapter(&mut self, args: u16, function_type: FunctionType) -> Result<(), CompileError> {
         let key = (args, function_type.results);
         if self.assembly.adapters.contains_key(&key) {
             return Ok(());
         }
-        let mut signature = Signature::new(CallConv::SystemV);
-        signature.params = vec![AbiParam::new(I64); 3];
-        self.context.clear();
-        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
+        self.begin(UserFuncName::default(), bridge::adapter_signature());
         let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        let entry = b.create_block();
-        b.append_block_params_for_function_params(entry);
-        b.switch_to_block(entry);
-        b.seal_block(entry);
-        let [table, code, cells] = *b.block_params(entry) else {
-            unreachable!("the signature has three parameters")
-        };
-        let flags = MemFlagsData::trusted();
-        let mut arguments = vec![table];
-        let signature = if args == LOOP {
-            arguments.push(cells);
-            function::loop_signature(function_type)
-        } else {
-            for position in 0..i32::from(args) {
-                arguments.push(b.ins().load(I64, flags, cells, 8 * position));
-            }
-            function::signature(function_type)
-        };
-        let signature = b.import_signature(signature);
-        let inst = b.ins().call_indirect(signature, code, &arguments);
-        for (position, result) in b.inst_results(inst).to_vec().into_iter().enumerate() {
-            b.ins().store(flags, result, cells, 8 * position as i32);
-        }
-        b.ins().return_(&[]);
-        b.finalize(self.isa.frontend_config());
-        let start = self.emit(None, None)?;
+        bridge::build_adapter(&mut b, args, function_type);
+        b.finalize(self.known.isa.frontend_config());
+        let start = self.emit(Piece::Adapter)?;
         self.assembly.adapters.insert(key, start);
         Ok(())
     }
 
-    /// Compiles what was built, a function (perhaps entered at a loop head) or an adapter; gives its place.
-    fn emit(&mut self, function: Option<u32>, loop_head: Option<u32>) -> Result<u32, CompileError> {
-        let failed = |message: String| CompileError::Function {
-            function: function.unwrap_or(u32::MAX),
-            message,
+    /// What goes back to the interpreter, for the types of functions that may have no code and were called.
+    fn returners(&mut self) -> Result<(), CompileError> {
+        let Some(linked) = self.known.linked else {
+            return Ok(());
         };
-        let mut control = ControlPlane::default();
-        self.context
-            .compile(&*self.isa, &mut control)
-            .map_err(|error| failed(error.inner.to_string()))?;
-        let code = self
-            .context
-            .compiled_code()
-            .expect("the compilation succeeded");
-        let assembly = &mut self.assembly;
-        let distance = placement::distance(&code.bb_starts, code.code_buffer());
-        let line = assembly.bytes.len().next_multiple_of(LINE as usize);
-        assembly.bytes.resize(line + distance as usize, 0);
-        let start = u32::try_from(assembly.bytes.len())
-            .map_err(|_| failed("the module's code is larger than 4 GiB".into()))?;
-        assembly.bytes.extend_from_slice(code.code_buffer());
-        assembly.symbols.push(Symbol {
-            start,
-            size: code.code_buffer().len() as u32,
-            function,
-            loop_head,
-        });
-        for relocation in code.buffer.relocs() {
-            let target = match &relocation.target {
-                FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
-                    Target::Function(self.context.func.params.user_named_funcs()[*name].index)
-                }
-                FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => {
-                    Target::Library(*call)
-                }
-                other => return Err(failed(format!("it refers to {other:?}"))),
-            };
-            assembly.fixups.push(Fixup {
-                at: start as usize + relocation.offset as usize,
-                kind: relocation.kind,
-                target,
-                addend: relocation.addend,
-            });
-        }
-        for trap in code.buffer.traps() {
-            if trap.code == function::REFUSED {
-                let load = &code.code_buffer()[trap.offset as usize..];
-                let length = absolute::load_length(load)
-                    .ok_or_else(|| failed("a load of C memory has an unknown form".into()))?;
-                assembly.refusable.push((start + trap.offset, length));
+        for (number, function_type) in linked.take_returned() {
+            if linked.code.returner(number).is_some() {
+                continue;
             }
+            self.begin(UserFuncName::default(), function::signature(function_type));
+            let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+            bridge::build_returner(&mut b, function_type);
+            b.finalize(self.known.isa.frontend_config());
+            let start = self.emit(Piece::Returner)?;
+            self.assembly.returners.push((number, start));
         }
-        let places = code.buffer.get_srclocs_sorted();
-        if self.shared.options.profiled {
-            let known = places.iter().filter(|place| !place.loc.is_default());
-            let known = known.map(|p| (start + p.start, p.loc.bits()));
-            assembly.places.extend(known);
-        }
-        for call in code.buffer.call_sites() {
-            // The place that covers the call instruction's last byte.
-            let index = places.partition_point(|place| place.start < call.ret_addr);
-            if let Some(place) = index.checked_sub(1).map(|index| &places[index])
-                && !place.loc.is_default()
-                && call.ret_addr <= place.end
-            {
-                assembly
-                    .calls
-                    .push((start + call.ret_addr, place.loc.bits()));
-            }
-        }
-        Ok(start)
+        Ok(())
     }
 
-    fn finish(self) -> Result<NativeCode, CompileError> {
-        let image = self.shared.image;
-        let Assembly {
-            bytes,
-            fixups,
-            mut calls,
-            inlined,
-            symbols,
-            places,
-            mut refusable,
-            starts,
-            loop_start,
-            adapters,
-        } = self.assembly;
-        let mut unknown = None;
-        let memory = CodeMemory::new(bytes.len(), |code, base| {
-            code.copy_from_slice(&bytes);
-            for fixup in &fixups {
-                let target = match fixup.target {
-                    Target::Function(number) => base as u64 + u64::from(starts[&number]),
-                    Target::Library(call) => match libcalls::address(call) {
-                        Some(address) => address,
-                        None => {
-                            unknown = Some(call);
-                            continue;
-                        }
-                    },
-                };
-                let value = target.wrapping_add_signed(fixup.addend);
-                match fixup.kind {
-                    Reloc::Abs8 => {
-                        code[fixup.at..fixup.at + 8].copy_from_slice(&value.to_le_bytes());
-                    }
-                    _ => {
-                        let from = base as u64 + fixup.at as u64;
-                        let distance = value.wrapping_sub(from) as u32;
-                        code[fixup.at..fixup.at + 4].copy_from_slice(&distance.to_le_bytes());
-                    }
-                }
-            }
-        })
-        .map_err(CompileError::Memory)?;
-        if let Some(call) = unknown {
-            return Err(CompileError::Function {
-                function: 0,
-                message: format!("there is no library function {call}"),
-            });
-        }
-        calls.sort_unstable();
-        refusable.sort_unstable();
-        let mut entries = vec![0; image.text.len()];
-        let nothing = Callee {
-            code: std::ptr::null(),
-            type_number: u32::MAX - 1,
-            adapter: 0,
-        };
-        let mut callees = vec![nothing];
-        for (number, record) in image.functions.iter().enumerate() {
-            entries[record.start as usize] = number as u32 + 1;
-            // What was not compiled has a type that no call of this code asks for.
-            let start = starts.get(&(number as u32));
-            callees.push(Callee {
-                code: start.map_or(std::ptr::null(), |start| memory.at(*start)),
-                type_number: self.shared.type_numbers[record.type_index as usize],
-                adapter: start.map_or(0, |_| {
-                    let function_type = image.function_type(record).unwrap_or_default();
-                    adapters[&(function_type.args, function_type.results)]
-                }),
-            });
-        }
-        Ok(NativeCode {
-            memory,
-            entries,
-            callees,
-            calls,
-            inlined,
-            symbols,
-            places,
-            refusable,
-            adapters,
-            loop_start,
-            functions: starts.len(),
-            size: bytes.len(),
-            started: Instant::now(),
-            time: Duration::ZERO,
-        })
+    /// Compiles what was built; gives its place.
+    fn emit(&mut self, what: Piece) -> Result<u32, CompileError> {
+        let mut control = ControlPlane::default();
+        self.context
+            .compile(&*self.known.isa, &mut control)
+            .map_err(|error| what.failed(error.inner.to_string()))?;
+        let knows_places = self.known.options.profiled;
+        self.assembly.add(what, &self.context, knows_places)
     }
 }
 

@@ -21,28 +21,18 @@ use cvm_spec::image::Image;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::host::call::ImportTarget;
+use crate::interp::context::Context;
 use crate::interp::foreign::Foreign;
 use crate::machine::Exit;
 use crate::memory::{Descriptor, ENGINE_WORDS, Memory, TABLE_ENGINE_OFFSET};
 
 use super::NativeCode;
-use super::callback::Segment;
+use super::code::Callee;
 use super::memory::NativeStack;
+use super::segment::Segment;
 
 /// How many polls pass between looks at the clock.
 const POLLS: u64 = 1024;
-
-/// A function that `call_i` can reach; entry 0 of the table stands for "no function".
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(super) struct Callee {
-    /// Address of its code.
-    pub(super) code: *const u8,
-    /// Number of its type among the distinct ones.
-    pub(super) type_number: u32,
-    /// Code offset of the function that passes cells to it, if it was compiled.
-    pub(super) adapter: u32,
-}
 
 /// Functions of the machine that compiled code calls on the host's stack, by number.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +44,12 @@ pub(super) enum CallOut {
     MemCompare,
     HeapGrow,
     Poll,
+    /// The code of a function that had none a moment ago, or what goes back to the interpreter for it.
+    FindCode,
+    /// The same for a pointer, with the number of its type.
+    FindCallee,
+    /// Runs the function that the context names in the interpreter.
+    Interpret,
     /// Host functions' output, or what a callback left, has to be looked at.
     Attend,
     Foreign,
@@ -102,6 +98,8 @@ pub(super) struct Native {
     pub(super) frame: *const [u64; 2],
     /// The site of a fault and what its report shows, as code leaves them before it raises.
     pub(super) raised: [u64; 4],
+    /// The function that [`CallOut::Interpret`] runs next.
+    pub(super) called: u64,
     /// Ends the run with a fault: [`super::stubs::raise`].
     pub(super) raise: usize,
     /// Calls the machine: [`super::stubs::call_out`].
@@ -157,6 +155,7 @@ pub(super) mod offset {
         HOST_SP = host_sp;
         FRAME = frame;
         RAISED = raised;
+        CALLED = called;
         RAISE = raise;
         CALL_OUT = call_out;
         RAISE_TARGET = raise_target;
@@ -216,8 +215,10 @@ pub(super) struct State {
     pub(super) stack: *const NativeStack,
     /// Everything foreign of the machine; null without a grant.
     pub(super) foreign: *const Foreign,
-    /// The frame that called C, if other code runs on top of it for a callback.
+    /// The frame that waits, if other code runs on top of it for a callback or in the interpreter.
     pub(super) suspended: *const [u64; 2],
+    /// The interpreter that the run began in, if it did.
+    pub(super) interpreter: *mut Context,
     /// In a run of compiled code alone: the frames that wait for C.
     pub(super) segments: *const Segment,
     /// In such a run: why a callback ended it.

@@ -3,7 +3,8 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, Block, InstBuilder, JumpTableData, Signature, StackSlotData, StackSlotKind, Value,
+    AbiParam, Block, BlockArg, InstBuilder, JumpTableData, Signature, StackSlotData, StackSlotKind,
+    Value,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Switch;
@@ -14,13 +15,22 @@ use cvm_spec::pointer::{HEAP_PAGE, Tag};
 
 use crate::verify::flow::UNREACHED;
 
+use super::code::Callee;
 use super::context::{CallOut, offset};
-use super::function::{Lowering, NEVER, signature};
+use super::function::{Link, Lowering, NEVER, signature};
 use super::site::Site;
 use super::value::{self, Cell};
 
 /// The upper bits of a text pointer.
 const TEXT: u64 = (Tag::Text as u64) << 61;
+
+/// The signature of [`super::stubs::call_out`].
+pub(super) fn call_out_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params = vec![AbiParam::new(I64); 6];
+    signature.returns = vec![AbiParam::new(I64)];
+    signature
+}
 
 impl Lowering<'_, '_> {
     /// Instructions that neither compute nor access memory.
@@ -200,9 +210,19 @@ impl Lowering<'_, '_> {
         if self.inline_call(index) {
             return;
         }
-        let arguments = self.arguments(self.type_of(index).args);
-        let function = self.import_function(index);
-        let inst = self.b.ins().call(function, &arguments);
+        let function_type = self.type_of(index);
+        let code = self.code_of(index);
+        let arguments = self.arguments(function_type.args);
+        let inst = match code {
+            None => {
+                let function = self.import_function(index);
+                self.b.ins().call(function, &arguments)
+            }
+            Some(code) => {
+                let signature = self.import_signature(signature(function_type));
+                self.b.ins().call_indirect(signature, code, &arguments)
+            }
+        };
         self.push_results(inst);
         if self.shared.growth.may_call(index) {
             self.forget_limits();
@@ -224,10 +244,61 @@ impl Lowering<'_, '_> {
     }
 
     fn tail_call(&mut self, index: u32) {
-        let arguments = self.arguments(self.type_of(index).args);
-        let function = self.import_function(index);
+        let function_type = self.type_of(index);
+        let code = self.code_of(index);
+        let arguments = self.arguments(function_type.args);
+        let Some(code) = code else {
+            let function = self.import_function(index);
+            self.leave_local_frame();
+            self.b.ins().return_call(function, &arguments);
+            return;
+        };
+        let signature = self.import_signature(signature(function_type));
         self.leave_local_frame();
-        self.b.ins().return_call(function, &arguments);
+        self.b
+            .ins()
+            .return_call_indirect(signature, code, &arguments);
+    }
+
+    /// The address of a function that is outside the unit. While it has no code that is a function which goes back to the
+    /// interpreter.
+    fn code_of(&mut self, index: u32) -> Option<Value> {
+        match self.shared.link(index) {
+            Link::Inside => None,
+            Link::At(code) => Some(self.constant(code as u64)),
+            Link::Later => {
+                let type_index = self.shared.image.functions[index as usize].type_index;
+                self.shared.note_returned(type_index, self.type_of(index));
+                let callees = self.load_fixed(self.table, offset::CALLEES);
+                let at = (index as i32 + 1) * size_of::<Callee>() as i32;
+                let flags = self.machine();
+                let code = self.b.ins().load(I64, flags, callees, at);
+                let has_none = self.b.ins().icmp_imm_s(IntCC::Equal, code, 0);
+                let function = self.constant(u64::from(index));
+                Some(self.unless(has_none, code, CallOut::FindCode, [function; 3]))
+            }
+        }
+    }
+
+    /// A value, or, if a condition holds, which is rare, what a function of the machine says.
+    fn unless(
+        &mut self,
+        condition: Value,
+        value: Value,
+        function: CallOut,
+        operands: [Value; 3],
+    ) -> Value {
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        let found = self.b.append_block_param(next, I64);
+        self.b
+            .ins()
+            .brif(condition, cold, &[], next, &[BlockArg::Value(value)]);
+        self.begin(cold);
+        let other = self.call_out(function, operands);
+        self.b.ins().jump(next, &[BlockArg::Value(other)]);
+        self.begin(next);
+        found
     }
 
     fn tail_call_indirect(&mut self, index: u32) {
@@ -269,8 +340,25 @@ impl Lowering<'_, '_> {
         let callee = self.b.ins().iadd(callees, distance);
         let found = self.b.ins().uload32(flags, callee, 8);
         let differs = self.b.ins().icmp(IntCC::NotEqual, found, wanted);
-        self.raise_if(differs, Site::Call, report);
-        self.b.ins().load(I64, flags, callee, 0)
+        if self.shared.linked.is_none() {
+            self.raise_if(differs, Site::Call, report);
+            return self.b.ins().load(I64, flags, callee, 0);
+        }
+        // It may also have no code yet.
+        self.shared.note_returned(index, self.indirect_type(index));
+        let (same, other) = (self.b.create_block(), self.b.create_block());
+        let next = self.b.create_block();
+        self.b.set_cold_block(other);
+        let code = self.b.append_block_param(next, I64);
+        self.b.ins().brif(differs, other, &[], same, &[]);
+        self.begin(other);
+        let answer = self.call_out(CallOut::FindCallee, [target, wanted, wanted]);
+        self.b.ins().jump(next, &[BlockArg::Value(answer)]);
+        self.begin(same);
+        let known = self.b.ins().load(I64, flags, callee, 0);
+        self.b.ins().jump(next, &[BlockArg::Value(known)]);
+        self.begin(next);
+        code
     }
 
     fn return_results(&mut self) {
@@ -327,10 +415,7 @@ impl Lowering<'_, '_> {
 
     /// The same with four operands.
     pub(super) fn call_machine(&mut self, function: CallOut, operands: [Value; 4]) -> Value {
-        let mut signature = Signature::new(CallConv::SystemV);
-        signature.params = vec![AbiParam::new(I64); 6];
-        signature.returns = vec![AbiParam::new(I64)];
-        let signature = self.import_signature(signature);
+        let signature = self.import_signature(call_out_signature());
         let number = self.constant(function as u64);
         let stub = self.load_field(offset::CALL_OUT);
         let [a, b, c, d] = operands;

@@ -1,7 +1,8 @@
 //! Compilation of one function to Cranelift's intermediate form, instruction by instruction.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
@@ -24,6 +25,7 @@ use crate::verify::body::Body;
 use crate::verify::flow::{Depths, UNREACHED};
 use crate::verify::frame::Frame;
 
+use super::code::NativeCode;
 use super::context::offset;
 use super::growth::Growth;
 use super::inline::{Inlined, Inlinees, Scope};
@@ -48,17 +50,77 @@ pub(super) struct Shared<'a> {
     pub(super) image: &'a Image,
     pub(super) options: CodeOptions,
     /// Numbers of function types, by index in the types section.
-    pub(super) type_numbers: Vec<u32>,
+    pub(super) type_numbers: &'a [u32],
     /// Whether the program has a heap: then 64-bit values in memory may well be pointers into it.
     pub(super) uses_heap: bool,
     /// Which calls may let the heap grow.
-    pub(super) growth: Growth,
+    pub(super) growth: &'a Growth,
     /// Whether the program asks for C's `errno`.
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) uses_errno: bool,
     /// By index in the types section: the types of C functions that are called directly.
     #[cfg_attr(not(feature = "ffi"), allow(dead_code))]
     pub(super) plain: RefCell<HashMap<u32, Option<PlainTypes>>>,
+    /// What else there is of the module's code, if the unit has not all of it.
+    pub(super) linked: Option<&'a Linked<'a>>,
+}
+
+/// The code that a unit is linked with.
+#[derive(Debug)]
+pub(super) struct Linked<'a> {
+    pub(super) code: &'a NativeCode,
+    /// The unit's own functions.
+    pub(super) functions: HashSet<u32>,
+    /// Types of functions that were called and may have no code, by number.
+    returned: Mutex<BTreeMap<u32, FunctionType>>,
+}
+
+impl<'a> Linked<'a> {
+    pub(super) fn new(code: &'a NativeCode, functions: &[u32]) -> Linked<'a> {
+        Linked {
+            code,
+            functions: functions.iter().copied().collect(),
+            returned: Mutex::default(),
+        }
+    }
+
+    /// The types, by number, for which calls need a way back to the interpreter.
+    pub(super) fn take_returned(&self) -> BTreeMap<u32, FunctionType> {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut returned)
+    }
+}
+
+/// How a function is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It is in the same unit.
+    Inside,
+    /// Its code is at this address and stays there.
+    At(*const u8),
+    /// It has no code yet.
+    Later,
+}
+
+impl Shared<'_> {
+    /// How a function is called by name.
+    pub(super) fn link(&self, function: u32) -> Link {
+        match &self.linked {
+            None => Link::Inside,
+            Some(linked) if linked.functions.contains(&function) => Link::Inside,
+            Some(linked) => linked.code.address(function).map_or(Link::Later, Link::At),
+        }
+    }
+
+    /// Notes that a function of the type at this index is called which may have no code.
+    pub(super) fn note_returned(&self, type_index: u32, function_type: FunctionType) {
+        let number = self.type_numbers[type_index as usize];
+        if let Some(linked) = self.linked {
+            let returned = linked.returned.lock();
+            let mut returned = returned.unwrap_or_else(PoisonError::into_inner);
+            returned.insert(number, function_type);
+        }
+    }
 }
 
 /// The signature of a function of this type in compiled code: the table, then the arguments.

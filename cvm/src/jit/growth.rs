@@ -49,7 +49,8 @@ impl Growth {
         if work.is_empty() {
             return Growth::default();
         }
-        let count = types.iter().max().map_or(0, |most| *most as usize + 1);
+        let numbers = image.functions.iter().map(|f| types[f.type_index as usize]);
+        let count = numbers.max().map_or(0, |most| most as usize + 1);
         let mut growth = Growth {
             functions: vec![false; image.functions.len()],
             types: vec![false; count],

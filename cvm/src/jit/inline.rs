@@ -13,8 +13,8 @@ use cvm_spec::isa::{Flow, Opcode};
 
 use crate::verify::flow::UNREACHED;
 
-use super::compile::Loaded;
 use super::function::Lowering;
+use super::hints::Loaded;
 use super::plan::Plan;
 use super::value::{self, Cell, Form};
 

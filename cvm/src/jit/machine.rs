@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::host;
 use crate::host::call::Stopped;
 use crate::interp::foreign::before_host;
+use crate::interp::nested::{self, Nested};
 use crate::machine::Exit;
 use crate::memory::{Descriptor, Memory, TABLE_ENGINE_OFFSET};
 
@@ -34,6 +35,9 @@ pub(super) const TARGETS: [CallOutFn; CALL_OUTS] = {
     targets[CallOut::MemCompare as usize] = mem_compare;
     targets[CallOut::HeapGrow as usize] = heap_grow;
     targets[CallOut::Poll as usize] = poll;
+    targets[CallOut::FindCode as usize] = find_code;
+    targets[CallOut::FindCallee as usize] = find_callee;
+    targets[CallOut::Interpret as usize] = interpret;
     #[cfg(feature = "ffi")]
     {
         targets[CallOut::Attend as usize] = foreign::attend;
@@ -197,6 +201,90 @@ unsafe extern "C" fn poll(table: *mut Descriptor, ip: u64, _: u64, _: u64, _: u6
                 entering: false,
             };
             stop(state, fault)
+        }
+    }
+}
+
+/// Where a call of function `number` leads, which had no code a moment ago.
+unsafe extern "C" fn find_code(
+    table: *mut Descriptor,
+    number: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+) -> Answer {
+    // SAFETY: the table is the run's; the code stays as long as the run.
+    let value = unsafe {
+        let (state, _, _) = parts(table);
+        let (code, function) = (&*state.code, number as u32);
+        let interpreted = || {
+            (*native(table)).called = number;
+            code.returner(code.type_number(function))
+        };
+        let found = code.address(function).or_else(interpreted);
+        found.expect("who compiled the call made what goes back for it")
+    };
+    Answer {
+        stops: 0,
+        value: value as u64,
+    }
+}
+
+/// The same for a call through a pointer, which may also name no function, or one of another type than `wanted`.
+unsafe extern "C" fn find_callee(
+    table: *mut Descriptor,
+    target: u64,
+    wanted: u64,
+    _: u64,
+    _: u64,
+) -> Answer {
+    // SAFETY: as for `find_code`.
+    let (state, memory, code) = unsafe {
+        let (state, memory, _) = parts(table);
+        let code = &*state.code;
+        (state, memory, code)
+    };
+    let pointer = Pointer(target);
+    let function = match pointer.tag() {
+        Tag::Text => code.function_at(pointer.offset()),
+        _ => None,
+    };
+    let refused = match function {
+        None => FaultCode::CallToNonFunction,
+        Some(function) if u64::from(code.type_number(function)) == wanted => {
+            // SAFETY: as for `find_code`.
+            return unsafe { find_code(table, function.into(), 0, 0, 0) };
+        }
+        Some(_) => FaultCode::CallTypeMismatch,
+    };
+    let fault = Fault::of_target(memory, refused, target);
+    stop_at_call(state, Box::new(fault))
+}
+
+/// Runs function `number` in the interpreter, with its cells at `cells`.
+unsafe extern "C" fn interpret(
+    table: *mut Descriptor,
+    number: u64,
+    cells: u64,
+    _: u64,
+    _: u64,
+) -> Answer {
+    // SAFETY: only units of a run that began in the interpreter come here. The function that came here made room for the
+    // cells; nothing refers to the state while the interpreter runs.
+    unsafe {
+        let interpreter = (*(*native(table)).state).interpreter;
+        match nested::call(interpreter, number as u32, cells as *mut u64) {
+            Nested::Returned => GO_ON,
+            Nested::Stopped => stop(parts(table).0, Stop::Pending),
+            Nested::NoRoom => {
+                let fault = Stop::Fault {
+                    fault: Box::new(Fault::of_operands(FaultCode::CallStackOverflow, 0, 0)),
+                    ip: None,
+                    // The place is the call.
+                    entering: true,
+                };
+                stop(parts(table).0, fault)
+            }
         }
     }
 }

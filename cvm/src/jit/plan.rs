@@ -55,6 +55,14 @@ pub(super) struct Plan {
 /// What the calls of a module tell about its functions' arguments, by function number.
 pub(super) type ArgumentHints = Vec<Vec<Option<Tag>>>;
 
+/// What a call tells about an argument of the function that it names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    pub(super) callee: u32,
+    pub(super) position: usize,
+    pub(super) tag: Tag,
+}
+
 /// How an opcode uses floats: the form of its operands, and of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Floats {
@@ -245,14 +253,15 @@ pub(super) struct Planner<'p, 'a> {
     pub(super) depths: &'p Depths,
     pub(super) leaders: &'p [Leader],
     pub(super) function: u32,
-    /// Hints about the arguments of all functions; calls add to them.
-    pub(super) arguments: &'p mut ArgumentHints,
+    /// Hints about the arguments of all functions.
+    pub(super) arguments: &'p ArgumentHints,
     pub(super) uses_heap: bool,
     stack: Vec<Entry>,
     votes: Vec<Votes>,
     writes: Vec<(u32, Entry)>,
     loads: HashMap<usize, Votes>,
     hints: Vec<Option<Tag>>,
+    passed: Vec<Passed>,
 }
 
 impl<'p, 'a> Planner<'p, 'a> {
@@ -261,7 +270,7 @@ impl<'p, 'a> Planner<'p, 'a> {
         (body, frame, depths): (&'p Body<'a>, &'p Frame, &'p Depths),
         leaders: &'p [Leader],
         function: u32,
-        arguments: &'p mut ArgumentHints,
+        arguments: &'p ArgumentHints,
         uses_heap: bool,
     ) -> Self {
         let slots = frame.slots as usize;
@@ -281,15 +290,18 @@ impl<'p, 'a> Planner<'p, 'a> {
             writes: Vec::new(),
             loads: HashMap::new(),
             hints,
+            passed: Vec::new(),
         }
     }
 
-    /// Finds everything out. The first pass gathers the locals' hints, which the second one uses.
-    pub(super) fn plan(mut self) -> Plan {
+    /// Finds everything out; gives what the calls tell about other functions as well. The first pass gathers the locals'
+    /// hints, which the second one uses.
+    pub(super) fn plan(mut self) -> (Plan, Vec<Passed>) {
         self.walk();
         self.votes.fill(Votes::default());
         self.writes.clear();
         self.loads.clear();
+        self.passed.clear();
         self.walk();
         let args = self.arguments[self.function as usize].len();
         let mut locals: Vec<Local> = self
@@ -347,7 +359,7 @@ impl<'p, 'a> Planner<'p, 'a> {
             .map(|(number, votes)| (*number, votes.kind()))
             .filter(|(_, kind)| *kind != Kind::Cell)
             .collect();
-        Plan { locals, loads }
+        (Plan { locals, loads }, self.passed)
     }
 
     /// A local is kept as binary32 only if nothing with upper bits is ever assigned to it.
@@ -517,10 +529,12 @@ impl<'p, 'a> Planner<'p, 'a> {
         for position in (0..pops as usize).rev() {
             let entry = self.pop();
             self.used(entry, floats.map_or(Kind::Cell, |floats| floats.takes));
-            if let Some(callee) = callee
-                && let Some(hint) = self.arguments[callee as usize].get_mut(position)
-            {
-                *hint = hint.or(entry.hint);
+            if let (Some(callee), Some(tag)) = (callee, entry.hint) {
+                self.passed.push(Passed {
+                    callee,
+                    position,
+                    tag,
+                });
             }
         }
         let source = match floats {

@@ -7,10 +7,11 @@
 
 #![allow(unsafe_code)]
 
+use super::NativeCode;
 use super::callback::running;
+use super::code::{CodeUnit, Symbol};
 use super::context::{Native, State};
 use super::machine::native;
-use super::{NativeCode, Symbol};
 use crate::memory::Descriptor;
 use crate::profile::Registers;
 
@@ -40,7 +41,7 @@ unsafe fn parts<'r>(table: *mut Descriptor) -> Option<(&'r Native, &'r State, &'
 pub(crate) unsafe fn is_in_code(table: *mut Descriptor, registers: &Registers) -> bool {
     // SAFETY: the caller's promise.
     let parts = unsafe { parts(table) };
-    parts.is_some_and(|(_, _, code)| code.memory.offset_of(registers.pc).is_some())
+    parts.is_some_and(|(_, _, code)| code.unit_at(registers.pc).is_some())
 }
 
 /// Tells the places of the instruction that runs and of the calls that led to it, as far as they are compiled.
@@ -57,18 +58,21 @@ pub(crate) unsafe fn tell_in_code(
         let Some((_, state, code)) = parts(table) else {
             return;
         };
-        let Some(offset) = code.memory.offset_of(registers.pc) else {
+        let Some(unit) = code.unit_at(registers.pc) else {
             return;
         };
-        if let Some(place) = code.place_at(offset) {
-            code.tell_place(place, tell);
+        let Some(offset) = unit.memory.offset_of(registers.pc) else {
+            return;
+        };
+        if let Some(place) = unit.place_at(offset) {
+            unit.tell_place(place, tell);
         }
         let walk = Walk::new(state, code);
         // Above the return address: nothing yet, the pushed frame pointer, or nothing any more.
-        let pushed = match code.distance_from_start(offset) {
+        let pushed = match unit.distance_from_start(offset) {
             Some(0) => Some(0),
             Some(1) => Some(8),
-            _ if RETURNS.contains(&*code.memory.at(offset)) => Some(0),
+            _ if RETURNS.contains(&*unit.memory.at(offset)) => Some(0),
             _ => None,
         };
         match pushed {
@@ -104,7 +108,8 @@ pub(crate) unsafe fn tell_called_out(
         let mut at = sp;
         while at < sp + 8 * SEARCHED && walk.holds(at) {
             let word = *(at as *const u64);
-            if code.call_place(word).is_some() {
+            let unit = code.unit_at(word);
+            if unit.is_some_and(|unit| unit.call_place(word).is_some()) {
                 // The called function's own frame pointer would lie right below; else the register is still ours.
                 match registers.bp == at - 8 {
                     true => walk.frame(registers.bp, tell),
@@ -115,6 +120,35 @@ pub(crate) unsafe fn tell_called_out(
             at += 8;
         }
         true
+    }
+}
+
+/// The frame that waits for what runs on top of it, if one does.
+///
+/// # Safety
+/// [`is_entered`] holds for the table.
+pub(crate) unsafe fn suspended(table: *mut Descriptor) -> *const [u64; 2] {
+    // SAFETY: the caller's promise.
+    match unsafe { parts(table) } {
+        Some((_, state, _)) => state.suspended,
+        None => std::ptr::null(),
+    }
+}
+
+/// Tells the calls that led to a frame which waits.
+///
+/// # Safety
+/// As for [`suspended`], which gave the frame.
+pub(crate) unsafe fn tell_suspended(
+    table: *mut Descriptor,
+    frame: *const [u64; 2],
+    tell: &mut dyn FnMut(u32),
+) {
+    // SAFETY: the caller's promise; the frame is on the native stack as long as it waits.
+    unsafe {
+        if let Some((_, state, code)) = parts(table) {
+            Walk::new(state, code).frame(frame as u64, tell);
+        }
     }
 }
 
@@ -193,17 +227,20 @@ impl Walk<'_> {
     unsafe fn call(&self, return_address: u64, frame: u64, tell: &mut dyn FnMut(u32)) -> bool {
         // SAFETY: the word lies in the stack.
         let is_outermost = !self.holds(frame) || unsafe { *(frame as *const u64) } == 0;
-        if is_outermost || self.code.memory.offset_of(return_address).is_none() {
+        let Some(unit) = self.code.unit_at(return_address) else {
+            return false;
+        };
+        if is_outermost {
             return false;
         }
-        if let Some(place) = self.code.call_place(return_address) {
-            self.code.tell_place(place, tell);
+        if let Some(place) = unit.call_place(return_address) {
+            unit.tell_place(place, tell);
         }
         true
     }
 }
 
-impl NativeCode {
+impl CodeUnit {
     /// The place of the machine instruction at a code offset. What Cranelift adds on its own has none, and counts for the
     /// instruction before it; at a function's beginning for the one behind.
     fn place_at(&self, offset: u32) -> Option<u32> {
@@ -217,16 +254,6 @@ impl NativeCode {
         let found = before.filter(is_inside);
         let (_, place) = found.or_else(|| self.places.get(after).filter(is_inside))?;
         Some(*place)
-    }
-
-    /// The place of the call that returns to an address.
-    fn call_place(&self, return_address: u64) -> Option<u32> {
-        let offset = self.memory.offset_of(return_address)?;
-        let found = self
-            .calls
-            .binary_search_by_key(&offset, |(after, _)| *after)
-            .ok()?;
-        Some(self.calls[found].1)
     }
 
     /// How far behind its function's first byte a code offset is.

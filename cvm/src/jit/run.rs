@@ -45,18 +45,21 @@ pub(super) unsafe fn set_up(
 ) {
     // SAFETY: the state is alive, and what it says of the machine holds.
     let (attention, addresses) = unsafe { foreign_words((*state).foreign, stack) };
+    // SAFETY: the code that it names stays as long as code runs.
+    let (entries, callees) = unsafe { (*(*state).code).tables() };
     let context = Native {
         stack_limit: stack.limit(),
         fuel: 0,
         polls: 1,
         offset_mask: OFFSET_MASK,
         text_size: image.text.len() as u64,
-        entries: std::ptr::null(),
-        callees: std::ptr::null(),
+        entries,
+        callees,
         local_capacity,
         host_sp: 0,
         frame: std::ptr::null(),
         raised: [0; 4],
+        called: 0,
         raise: stubs::raise as *const () as usize,
         call_out: stubs::call_out as *const () as usize,
         raise_target: raise as *const () as usize,
@@ -108,12 +111,11 @@ const STUB: usize = 256;
 /// Runs compiled code to its end, on top of the frames that wait for C, if there are any.
 ///
 /// # Safety
-/// The table was set up with [`set_up`] for this stack and a state that is alive; `adapter` and `start` are of `code`
+/// The table was set up with [`set_up`] for this stack and a state that is alive; `adapter` and `start` are of its code
 /// and fit each other; `cells` holds what the adapter passes, and has room for the results.
 pub(super) unsafe fn enter(
     table: *mut Descriptor,
     image: &Image,
-    code: &NativeCode,
     (adapter, start): (*const u8, *const u8),
     cells: *mut u64,
     stack: *const NativeStack,
@@ -123,11 +125,7 @@ pub(super) unsafe fn enter(
     unsafe {
         let native = native(table);
         let state = (*native).state;
-        let outer = ((*native).entries, (*native).callees, (*state).code);
         let outer_table = set_running(table);
-        (*native).entries = code.entries.as_ptr();
-        (*native).callees = code.callees.as_ptr();
-        (*state).code = code;
         let suspended: *mut u8 = (*state).suspended.cast_mut().cast();
         let top = match suspended.is_null() {
             true => (*stack).top(),
@@ -148,13 +146,12 @@ pub(super) unsafe fn enter(
                 ip,
                 entering,
             }) => {
-                let frames = code.frames((*native).frame);
+                let frames = (*(*state).code).frames((*native).frame);
                 let csp = (*(*state).memory).csp();
                 let place = place(image, &frames, ip, entering, csp);
                 Err(Left::Fault { fault, place })
             }
         };
-        ((*native).entries, (*native).callees, (*state).code) = outer;
         (*native).frame = std::ptr::null();
         set_running(outer_table);
         ended
@@ -175,8 +172,15 @@ pub(super) unsafe fn enter_function(
     unsafe {
         let state = (*native(table)).state;
         let (image, code, stack) = (&*(*state).image, &*(*state).code, (*state).stack);
-        enter(table, image, code, code.way_into(function), cells, stack)
+        let way = way_into(code, image, function);
+        enter(table, image, way, cells, stack)
     }
+}
+
+/// The way into a function of code that has all of them.
+fn way_into(code: &NativeCode, image: &Image, function: u32) -> (*const u8, *const u8) {
+    let way = code.way_into(image, function);
+    way.expect("every function was compiled")
 }
 
 /// The place of a fault. `frames` are the text offsets of the calls that compiled frames are in, innermost first; the
@@ -292,14 +296,15 @@ impl Run<'_> {
             interrupt: self.interrupt.unwrap_or_default(),
             stop: None,
             image,
-            code: std::ptr::null(),
+            code: self.code,
             stack: self.stack,
             foreign: self.foreign,
             suspended: std::ptr::null(),
+            interpreter: std::ptr::null_mut(),
             segments: std::ptr::null(),
             pending: None,
         };
-        let way = self.code.way_into(function);
+        let way = way_into(self.code, image, function);
         // SAFETY: the state outlives the call; the adapter is that of the function's type, and the cells are as many
         // as the larger of its counts.
         let (ended, fuel) = unsafe {
@@ -308,7 +313,7 @@ impl Run<'_> {
             let cells = cells.as_mut_ptr();
             begin_foreign(self.foreign, table);
             let session = Session::begin(self.profiler, Source::Compiled(table));
-            let ended = enter(table, image, self.code, way, cells, self.stack);
+            let ended = enter(table, image, way, cells, self.stack);
             drop(session);
             let ended = ended.map_err(|left| match (left, state.pending.take()) {
                 (Left::Pending, Some(Stop::Exit(exit))) => Left::Exit(exit),

@@ -5,7 +5,7 @@
 use cvm_spec::image::Image;
 
 use super::CompileError;
-use super::compile::Loaded;
+use super::hints::Loaded;
 
 /// Bytes of text of a function that is compiled.
 const TEXT_MAX: u32 = 1 << 17;
@@ -13,9 +13,9 @@ const TEXT_MAX: u32 = 1 << 17;
 /// large.
 pub(super) const LOOKED_AT_FIRST: u32 = 4_000;
 /// Blocks of a function: places that jumps lead to, and two for every access whose address is computed.
-const BLOCKS_MAX: u64 = 8_000;
+const BLOCKS_MAX: u64 = 16_000;
 /// Arguments, private locals and operands, times blocks.
-const CELL_BLOCKS_MAX: u64 = 1 << 22;
+const CELL_BLOCKS_MAX: u64 = 1 << 23;
 
 fn too_large(function: u32, message: String) -> Result<(), CompileError> {
     Err(CompileError::TooLarge { function, message })

@@ -326,6 +326,7 @@ fn a_function_whose_loop_was_compiled_is_entered_at_its_start_the_next_time() {
     machine.set_tiering(Tiering {
         threshold: 60,
         waits: true,
+        ..Tiering::default()
     });
     let wanted = Exit::Returned(vec![100 * 99 / 2]);
     assert_eq!(machine.run().expect("it runs"), wanted);
@@ -334,11 +335,13 @@ fn a_function_whose_loop_was_compiled_is_entered_at_its_start_the_next_time() {
     assert_eq!(machine.compiled_units().len(), 1);
     assert_eq!(machine.run().expect("it runs"), wanted);
     assert_eq!(counter(&machine), Some(1));
-    assert_eq!(
-        machine.compiled_units().len(),
-        1,
-        "nothing is compiled again"
-    );
+    let heads = |machine: &Machine| -> Vec<bool> {
+        let units = machine.compiled_units();
+        units.iter().map(|unit| unit.loop_head.is_some()).collect()
+    };
+    assert_eq!(heads(&machine), [true, false], "the function for its call");
+    assert_eq!(machine.run().expect("it runs"), wanted);
+    assert_eq!(heads(&machine), [true, false], "nothing again");
 }
 
 #[test]
@@ -360,22 +363,26 @@ const DEEP: &str = ".func f (n) -> 1\n declare buf[3]\n i_read l:n\n jnz .deeper
 
 #[test]
 fn a_backtrace_goes_through_frames_of_both_engines() {
-    let fault_of = |engine, threshold| {
+    let fault_of = |engine, threshold, unit_bytes| {
         let mut machine = machine(DEEP, engine, Limits::default());
         machine.set_tiering(Tiering {
             threshold,
             waits: true,
+            unit_bytes,
         });
         match machine.run().expect("it runs") {
             Exit::Fault(fault) => fault,
             exit => panic!("{exit:?}"),
         }
     };
-    let wanted = fault_of(Engine::Interpreter, 1);
+    let wanted = fault_of(Engine::Interpreter, 1, 0);
     assert_eq!(wanted.backtrace.len(), 42);
-    assert_eq!(fault_of(Engine::Jit, 1), wanted);
+    assert_eq!(fault_of(Engine::Jit, 1, 0), wanted);
     for threshold in 1..45 {
-        assert_eq!(fault_of(Engine::Auto, threshold), wanted, "{threshold}");
+        for unit_bytes in [0, 1000] {
+            let fault = fault_of(Engine::Auto, threshold, unit_bytes);
+            assert_eq!(fault, wanted, "{threshold} {unit_bytes}");
+        }
     }
 }
 
@@ -391,6 +398,7 @@ fn fuel_is_the_same_wherever_the_engines_change() {
         machine.set_tiering(Tiering {
             threshold,
             waits: true,
+            ..Tiering::default()
         });
         let exit = machine.run().expect("it runs");
         (exit, machine.fuel_used())
@@ -437,13 +445,14 @@ fn a_function_that_is_too_large_stays_in_the_interpreter() {
     let from_memory =
         " i_read l:p\n push 8\n q_read\n i_read l:sum\n i_add\n push 2\n i_add\n i_write l:sum\n";
     // By its text, and by its accesses.
-    for (statement, count, sum) in [(one_more, 12_000, 12_000), (from_memory, 4_100, 8_200)] {
+    for (statement, count, sum) in [(one_more, 12_000, 12_000), (from_memory, 8_100, 16_200)] {
         let source = huge(statement, count);
         for engine in [Engine::Jit, Engine::Auto, Engine::Interpreter] {
             let mut machine = machine(&source, engine, Limits::default());
             machine.set_tiering(Tiering {
                 threshold: 1,
                 waits: true,
+                unit_bytes: 0,
             });
             let exit = machine.run().expect("it runs");
             assert_eq!(exit, Exit::Returned(vec![sum + 10_000]), "{engine:?}");
@@ -460,6 +469,98 @@ fn a_function_that_is_too_large_stays_in_the_interpreter() {
                 made.iter().any(|unit| unit.function == Some(1)),
                 "{units:?}"
             );
+        }
+    }
+}
+
+/// Functions of 80 KiB together, each of which calls a small one that is inlined and divides by the difference of its
+/// argument and `last`.
+fn in_portions(last: usize) -> String {
+    let fill = " i_read l:x\n push 1\n i_add\n i_write l:x\n".repeat(200);
+    let functions: String = (0..32)
+        .map(|n| format!(".func f{n} (x) -> 1\n{fill} push {n}\n call divide\n ret\n.end\n"))
+        .collect();
+    let calls: String = (0..32)
+        .map(|n| format!(" push 0\n call f{n}\n i_add\n"))
+        .collect();
+    format!(
+        ".func divide (x) -> 1\n push 100\n i_read l:x\n push {last}\n i_sub\n i_div\n ret\n.end\n{functions}.func \
+         main () -> 1\n push 0\n{calls} ret\n.end\n.entry main\n"
+    )
+}
+
+#[test]
+fn what_several_threads_compile_fits_together() {
+    let end = |last, engine| {
+        let mut machine = machine(&in_portions(last), engine, Limits::default());
+        machine.run().expect("it runs")
+    };
+    for last in [0, 7, 15, 16, 31] {
+        let wanted = end(last, Engine::Interpreter);
+        assert!(
+            matches!(&wanted, Exit::Fault(fault) if fault.backtrace.len() == 3),
+            "{wanted:?}"
+        );
+        assert_eq!(end(last, Engine::Jit), wanted, "{last}");
+    }
+    let wanted = end(1_000, Engine::Interpreter);
+    assert!(matches!(wanted, Exit::Returned(_)));
+    assert_eq!(end(1_000, Engine::Jit), wanted);
+}
+
+/// small(n) and large(n), which cannot be compiled, call each other until n is 0, and then divide by it, or not.
+fn in_turns(divides: bool) -> String {
+    let statements = " i_read l:sum\n push 1\n i_add\n i_write l:sum\n".repeat(12_000);
+    let end = match divides {
+        true => " push 1\n i_read l:n\n i_div\n ret\n",
+        false => " push 7\n ret\n",
+    };
+    format!(
+        ".func large (n) -> 1\n declare sum\n i_read l:n\n jz .end\n i_read l:n\n push 1\n i_sub\n call small\n \
+         push 2\n i_add\n ret\n.end:\n{statements} push 0\n ret\n.end\n.func small (n) -> 1\n declare buf[2]\n \
+         i_read l:n\n jz .end\n i_read l:n\n push 1\n i_sub\n call large\n push 1\n i_add\n ret\n.end:\n{end}.end\n\
+         .func main () -> 1\n push 3\n call small\n drop\n push 20000\n call small\n ret\n.end\n.entry main\n"
+    )
+}
+
+#[test]
+fn compiled_code_calls_what_is_not() {
+    let end = |source: &str, engine, unit_bytes| {
+        let source = source.to_string();
+        // A thread's stack is no larger than the host's frames need, however deep the program's calls are.
+        let run = move || {
+            let limits = Limits {
+                fuel: Some(10_000_000),
+                ..Limits::default()
+            };
+            let mut machine = machine(&source, engine, limits);
+            machine.set_tiering(Tiering {
+                threshold: 1,
+                waits: true,
+                unit_bytes,
+            });
+            let exit = machine.run().expect("it runs");
+            let units = machine.compiled_units();
+            let made = units.iter().filter(|unit| unit.failure.is_none()).count();
+            (exit, machine.fuel_used(), made)
+        };
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
+        let thread = thread.spawn(run).expect("there are threads");
+        thread.join().expect("it does not panic")
+    };
+    for divides in [false, true] {
+        let source = in_turns(divides);
+        let (exit, fuel, _) = end(&source, Engine::Interpreter, 0);
+        match &exit {
+            Exit::Returned(results) => assert_eq!(results, &[10_000 + 2 * 10_000 + 7]),
+            Exit::Fault(fault) => assert_eq!(fault.code, FaultCode::DivideByZero),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(divides, matches!(exit, Exit::Fault(_)));
+        for unit_bytes in [0, 8 << 10] {
+            let (other_exit, other_fuel, made) = end(&source, Engine::Auto, unit_bytes);
+            assert_eq!((&other_exit, other_fuel), (&exit, fuel));
+            assert!(made > 0, "`small` is compiled");
         }
     }
 }

@@ -2,263 +2,38 @@
 //! compiled on a thread of its own, and the interpreter goes on in compiled code at the next call, or at the head of
 //! the loop that it is in.
 //!
-//! A unit of compilation is a function with everything that it can call, so compiled code never has to go back to the
-//! interpreter. A run is then a stack of the interpreter's frames with compiled ones, if any, on top of it.
+//! A unit of compilation is what is hot with a part of what it can call ([`super::choose`]). It calls what was compiled
+//! before directly, and everything else by way of the interpreter. A run is then a stack of frames of both engines in turns.
 
 #![allow(unsafe_code)]
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use cvm_spec::image::Image;
 
-use crate::compiled::{CompiledUnit, Listener};
 use crate::interp::CodeOptions;
 use crate::interp::handover::{Entered, Hot, RunParts};
-use crate::machine::{Compilation, Tiering};
+use crate::machine::Tiering;
 use crate::memory::Descriptor;
 use crate::verify::Module;
-use crate::verify::body::Body;
 
-use super::compile::{self, Hints, LOOP, Unit};
 use super::context::State;
 use super::machine::native;
+pub(crate) use super::published::Published;
+use super::published::Way;
 use super::run::{enter, set_up};
-use super::{CompileError, NativeCode, NativeStack, native_stack};
+use super::{NativeStack, native_stack};
 
 /// So many more pass before the interpreter looks again whether code is there.
-const AGAIN: u32 = 300;
+pub(crate) const AGAIN: u32 = 300;
 /// Never looked at again.
 const NEVER: u32 = u32::MAX;
-
-/// A way into compiled code.
-#[derive(Clone, Debug)]
-struct Entry {
-    code: Arc<NativeCode>,
-    adapter: *const u8,
-    start: *const u8,
-}
-
-/// The same without a share in the code.
-#[derive(Clone, Copy, Debug)]
-struct Way {
-    code: *const NativeCode,
-    adapter: *const u8,
-    start: *const u8,
-}
-
-impl From<&Entry> for Way {
-    fn from(entry: &Entry) -> Way {
-        Way {
-            code: Arc::as_ptr(&entry.code),
-            adapter: entry.adapter,
-            start: entry.start,
-        }
-    }
-}
-
-// SAFETY: the pointers refer to the code, which the entry keeps alive and nobody changes.
-unsafe impl Send for Entry {}
-// SAFETY: as above; shared access only reads.
-unsafe impl Sync for Entry {}
-
-/// What was compiled for a module so far, and what waits for it. Shared by all machines.
-#[derive(Debug)]
-pub(crate) struct Published {
-    options: CodeOptions,
-    /// By function number; `None` if the compiler failed.
-    functions: Vec<OnceLock<Option<Entry>>>,
-    loops: Mutex<HashMap<Hot, Option<Entry>>>,
-    queue: Mutex<Queue>,
-    hints: OnceLock<Hints>,
-    /// Functions beyond the compiler's limits, as they were found, and why. No unit with one of them is tried again.
-    too_large: Mutex<BTreeMap<u32, String>>,
-    done: Mutex<Compilation>,
-    /// In the order in which they were done.
-    units: Mutex<Vec<CompiledUnit>>,
-    /// Who is told of code before it runs.
-    listener: Mutex<Option<Listener>>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Hot>,
-    asked: HashSet<Hot>,
-    is_worked_on: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole at every moment, so a panic elsewhere does not matter.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Published {
-    pub(crate) fn new(functions: usize, options: CodeOptions) -> Published {
-        Published {
-            options,
-            functions: (0..functions).map(|_| OnceLock::new()).collect(),
-            loops: Mutex::default(),
-            queue: Mutex::default(),
-            hints: OnceLock::new(),
-            too_large: Mutex::default(),
-            done: Mutex::default(),
-            units: Mutex::default(),
-            listener: Mutex::default(),
-        }
-    }
-
-    /// Tells somebody of all code that is compiled from now on.
-    pub(crate) fn set_listener(&self, listener: Option<&Listener>) {
-        *lock(&self.listener) = listener.cloned();
-    }
-
-    /// What was compiled so far.
-    pub(crate) fn compilation(&self) -> Compilation {
-        *lock(&self.done)
-    }
-
-    /// What was compiled so far, and what could not be.
-    pub(crate) fn units(&self) -> Vec<CompiledUnit> {
-        lock(&self.units).clone()
-    }
-
-    /// The way into what is hot: not yet known, or known and perhaps not to be had. What is known stays.
-    fn find(&self, hot: Hot) -> Option<Option<Way>> {
-        match hot.head {
-            None => {
-                let known = self.functions.get(hot.function as usize)?.get()?;
-                Some(known.as_ref().map(Way::from))
-            }
-            Some(_) => Some(lock(&self.loops).get(&hot)?.as_ref().map(Way::from)),
-        }
-    }
-
-    /// Asks for a compilation, once.
-    fn ask(self: &Arc<Self>, module: &Arc<Module>, hot: Hot) {
-        let mut queue = lock(&self.queue);
-        if !queue.asked.insert(hot) {
-            return;
-        }
-        queue.waiting.push_back(hot);
-        if queue.is_worked_on {
-            return;
-        }
-        let (published, module) = (Arc::clone(self), Arc::clone(module));
-        let thread = std::thread::Builder::new().name("cvm-compiler".into());
-        // Without a thread the program stays in the interpreter.
-        queue.is_worked_on = thread.spawn(move || published.work(&module)).is_ok();
-    }
-
-    /// Compiles until nothing waits.
-    fn work(&self, module: &Module) {
-        loop {
-            let next = {
-                let mut queue = lock(&self.queue);
-                let next = queue.waiting.pop_front();
-                queue.is_worked_on = next.is_some();
-                next
-            };
-            let Some(hot) = next else {
-                return;
-            };
-            if self.find(hot).is_none() {
-                self.compile(module, hot);
-            }
-        }
-    }
-
-    /// Refuses a unit with a function that is known to be too large.
-    fn check_known(&self, unit: &Unit) -> Result<(), CompileError> {
-        let known = lock(&self.too_large);
-        let mut functions = unit.functions.iter();
-        let found = functions.find_map(|function| known.get_key_value(function));
-        match found {
-            None => Ok(()),
-            Some((function, message)) => Err(CompileError::TooLarge {
-                function: *function,
-                message: message.clone(),
-            }),
-        }
-    }
-
-    fn compile(&self, module: &Module, hot: Hot) {
-        let image = module.image();
-        let hints = self.hints.get_or_init(|| compile::find_hints(image));
-        let types = compile::type_numbers(image);
-        let head = hot.head.and_then(|offset| {
-            let mut body = Body::default();
-            let record = &image.functions[hot.function as usize];
-            body.decode(&image.text, hot.function, record).ok()?;
-            body.at(offset)
-        });
-        let unit = Unit {
-            functions: compile::closure(image, &types, hot.function),
-            head: head.map(|head| (hot.function, head)),
-        };
-        let start = Instant::now();
-        let code = self.check_known(&unit).and_then(|()| {
-            let code = compile::compile_unit(image, self.options, &unit, hints);
-            if let Err(CompileError::TooLarge { function, message }) = &code {
-                lock(&self.too_large).insert(*function, message.clone());
-            }
-            code
-        });
-        lock(&self.units).push(CompiledUnit {
-            function: Some(hot.function),
-            loop_head: hot.head,
-            functions: unit.functions.len(),
-            bytes: code.as_ref().map_or(0, NativeCode::size),
-            started: start,
-            time: start.elapsed(),
-            failure: code.as_ref().err().map(ToString::to_string),
-        });
-        let code = code.ok().map(Arc::new);
-        if let Some(code) = &code {
-            let mut done = lock(&self.done);
-            done.functions += code.functions();
-            done.bytes += code.size();
-            done.time += start.elapsed();
-            drop(done);
-            let listener = lock(&self.listener).clone();
-            if let Some(Listener(tell)) = listener {
-                tell(&code.pieces(image));
-            }
-        }
-        let entry = |start: Option<*const u8>, adapter: (u16, u16)| {
-            let code = code.as_ref()?;
-            Some(Entry {
-                adapter: code.memory.at(*code.adapters.get(&adapter)?),
-                start: start?,
-                code: Arc::clone(code),
-            })
-        };
-        let type_of = |function: u32| {
-            let record = &image.functions[function as usize];
-            image.function_type(record).unwrap_or_default()
-        };
-        if hot.head.is_some() {
-            let code_start = code
-                .as_ref()
-                .and_then(|code| Some(code.memory.at(code.loop_start?)));
-            let found = entry(code_start, (LOOP, type_of(hot.function).results));
-            // What was found before stays: it may be running.
-            lock(&self.loops).entry(hot).or_insert(found);
-        }
-        for function in unit.functions {
-            let function_type = type_of(function);
-            let start = code
-                .as_ref()
-                .map(|code| code.callees[function as usize + 1].code);
-            let found = entry(start, (function_type.args, function_type.results));
-            // A function that was compiled before keeps its code; of a unit that failed only the function that was
-            // asked for is given up.
-            if found.is_some() || function == hot.function && hot.head.is_none() {
-                let _ = self.functions[function as usize].set(found);
-            }
-        }
-    }
-}
+/// A loop has to be hot so many times over, and for each [`PATIENCE_BYTES`] of its function once more so many, before the
+/// function is compiled for it if there is code for another of its loops, or for its calls: mostly a way into that comes
+/// first, and functions with many loops would be compiled for each of them.
+const PATIENCE: u32 = 30;
+const PATIENCE_BYTES: u32 = 4096;
 
 /// Runs compiled code from a way into it on.
 ///
@@ -275,8 +50,8 @@ unsafe fn go_on(
     unsafe {
         (*native(table)).fuel = fuel;
         (*native(table)).polls = u64::from(polls);
-        let start = (way.adapter, way.start);
-        let ended = enter(table, &*image, &*way.code, start, cells, stack);
+        let way = (way.adapter, way.start);
+        let ended = enter(table, &*image, way, cells, stack);
         let fuel = (*native(table)).fuel;
         match ended {
             Ok(()) => Entered::Returned {
@@ -296,6 +71,8 @@ pub(crate) struct Tier {
     counters: Vec<u32>,
     call_stack: u64,
     tiering: Tiering,
+    /// Counters of loops that were hot once already, in functions that are compiled.
+    patient: HashSet<usize>,
     stack: Option<NativeStack>,
     /// Set at the first entry of a run.
     state: Option<Box<State>>,
@@ -319,6 +96,7 @@ impl Tier {
             counters: vec![tiering.threshold.max(1); counters],
             call_stack,
             tiering,
+            patient: HashSet::new(),
             stack: None,
             state: None,
         }
@@ -404,8 +182,21 @@ impl Tier {
         counter: usize,
         parts: RunParts,
     ) -> Option<(Way, *const Image, *const NativeStack)> {
-        if self.tiering.waits && self.published.find(hot).is_none() {
-            self.published.compile(&self.module, hot);
+        let bytes = self.tiering.unit_bytes;
+        if self.published.find(hot).is_none() {
+            if hot.head.is_some()
+                && self.published.is_asked(hot.function)
+                && self.patient.insert(counter)
+            {
+                let size = self.module.image().functions[hot.function as usize].size;
+                let patience = PATIENCE.saturating_mul(1 + size / PATIENCE_BYTES);
+                self.counters[hot.function as usize] = 1;
+                self.counters[counter] = self.tiering.threshold.max(1).saturating_mul(patience);
+                return None;
+            }
+            if self.tiering.waits {
+                self.published.compile(&self.module, hot, bytes);
+            }
         }
         let way = match self.published.find(hot) {
             Some(Some(way)) => way,
@@ -415,10 +206,15 @@ impl Tier {
             }
             None => {
                 self.counters[counter] = AGAIN;
-                self.published.ask(&self.module, hot);
+                self.published.ask(&self.module, hot, bytes);
+                if hot.head.is_some() {
+                    // A next call, if there is one, need not wait for the loop.
+                    self.counters[hot.function as usize] = 1;
+                }
                 return None;
             }
         };
+        let code = self.published.code()?;
         if self.stack.is_none() {
             self.stack = native_stack(self.call_stack).ok();
         }
@@ -426,8 +222,8 @@ impl Tier {
             self.counters[counter] = NEVER;
             return None;
         };
-        // The next call goes the same way at once. Where that was a loop, its function was compiled with it, and the next
-        // call of that need not wait for the loop: the whole function is better code than its rest from a loop head on.
+        // The next call goes the same way at once. Where that was a loop, the next call of its function does not wait for the
+        // loop: the whole function is better code than its rest from a loop head on.
         self.counters[counter] = 1;
         self.counters[hot.function as usize] = 1;
         let image = self.module.image();
@@ -443,10 +239,11 @@ impl Tier {
                 interrupt: Arc::clone(unsafe { &*parts.interrupt }),
                 stop: None,
                 image,
-                code: std::ptr::null(),
+                code,
                 stack,
                 foreign: parts.foreign,
                 suspended: std::ptr::null(),
+                interpreter: parts.context,
                 segments: std::ptr::null(),
                 pending: None,
             }));

@@ -112,7 +112,7 @@ impl Descriptor {
 pub(crate) const USER_LIMIT: u64 = 1 << 47;
 
 /// Words behind the descriptors that belong to the engine that runs.
-pub(crate) const ENGINE_WORDS: usize = 64;
+pub(crate) const ENGINE_WORDS: usize = 72;
 /// Where they begin, in bytes from the first descriptor.
 pub(crate) const TABLE_ENGINE_OFFSET: usize = offset_of!(Table, engine);
 

@@ -161,6 +161,7 @@ impl Instance {
         machine.set_tiering(Tiering {
             threshold: 2,
             waits: true,
+            unit_bytes: 0,
         });
         match outcome(machine.initialise()) {
             Outcome::Returned(_) => Ok(Instance { machine }),

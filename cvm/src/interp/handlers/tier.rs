@@ -4,8 +4,9 @@ use super::call::pop_frame;
 use super::{handlers, slot};
 use crate::interp::context::{Context, Site, Stop};
 use crate::interp::handover::{Entered, Hot, Left, RunParts};
+use crate::interp::nested::DEPTH_MAX;
 use crate::interp::op::{Op, Slots, goto, stop};
-use crate::jit::tier::Tier;
+use crate::jit::tier::{AGAIN, Tier};
 use crate::memory::Descriptor;
 
 /// How the interpreter goes on.
@@ -75,7 +76,12 @@ unsafe fn enter(
     // SAFETY: ctx and table are the running machine's; code that counts runs with a tier. The frame at fp has its
     // arguments, or at a loop head everything, in its slots.
     unsafe {
+        if (*ctx).depth >= DEPTH_MAX {
+            *(*ctx).counters.add((*ip).c as usize) = AGAIN;
+            return Next::Here;
+        }
         let parts = RunParts {
+            context: ctx,
             table,
             memory: (*ctx).memory,
             host: (*ctx).host,

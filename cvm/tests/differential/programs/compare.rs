@@ -63,6 +63,7 @@ struct Comparison<'p> {
     program: &'p Program,
     call_stack: u64,
     threshold: u32,
+    unit_bytes: u32,
     looks_at_report: bool,
 }
 
@@ -84,6 +85,7 @@ pub(crate) fn compare(program: &Program, seed: u64, ways: Ways) -> Result<Seen, 
             false => Limits::default().call_stack,
         },
         threshold: random.pick(&[1, 1, 2, 2, 3, 4, 5, 9]),
+        unit_bytes: random.pick(&[0, 0, 100, 300, 8 << 10]),
         looks_at_report: random.one_in(8),
     };
     comparison
@@ -174,6 +176,7 @@ impl Comparison<'_> {
         machine.set_tiering(Tiering {
             threshold: self.threshold,
             waits: true,
+            unit_bytes: self.unit_bytes,
         });
         let exit = machine.run().map_err(|error| failed(error.to_string()))?;
         let mut again = None;
