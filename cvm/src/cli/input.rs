@@ -336,7 +336,7 @@ fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
 }
 
 /// A directory is no program; the error names those that are in it.
-fn refuse_directory(path: &Path) -> Result<(), Problem> {
+fn refuse_directory(path: &Path) -> Result<(), Failure> {
     if !path.is_dir() {
         return Ok(());
     }
@@ -346,7 +346,8 @@ fn refuse_directory(path: &Path) -> Result<(), Problem> {
         [] => problem,
         [one] => problem.hint(format!("it holds the program `{one}`")),
         many => problem.hint(format!("it holds programs, for example `{}`", many[0])),
-    })
+    }
+    .into())
 }
 
 /// Names of programs in a directory.
