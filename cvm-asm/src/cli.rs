@@ -1,18 +1,18 @@
 //! The command line of `cvm-asm`: its flags, and what it prints without assembling.
 
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
-use clap_complete::Shell;
 use cvm_asm::modules::Definition;
-use std::io::Write;
+use cvm_cli::Shell;
+use cvm_cli::manual::Texts;
+use std::io;
 use std::path::PathBuf;
 
-const SUMMARY: &str = "Assembles CVM assembly (.cvma) into an executable image (.cvm).";
-
-const DESCRIPTION: &str = "\
+const TEXTS: Texts = Texts {
+    summary: "Assembles CVM assembly (.cvma) into an executable image (.cvm).",
+    description: "\
 Several source files make one program and share its global names. Without -o, \
-the image is written beside the first file, with the ending .cvm.";
-
-const EXAMPLES: &str = "  \
+the image is written beside the first file, with the ending .cvm.",
+    examples: "  \
   cvm-asm hello.cvma                        assemble to hello.cvm
   cvm-asm -g -o game.cvm main.cvma ui.cvma  one program from two files, with line table
   cvm-asm -o app.cvm main.cvma geo.cvm      link a module in
@@ -22,9 +22,8 @@ const EXAMPLES: &str = "  \
   cvm-asm --listing a.lst --map a.map a.cvma
   generate | cvm-asm -o out.cvm -           read the source from standard input
   cvm-asm --explain unused-label            what a diagnostic means
-";
-
-const EXIT_STATUS: &str = "  \
+",
+    exit_status: "  \
   0   the image was written (warnings do not change that)
   1   errors in the source, each reported on standard error
   64  wrong use of the command line
@@ -34,12 +33,12 @@ const EXIT_STATUS: &str = "  \
   74  writing failed on the way, for example because the disk is full
 
 No output file is touched unless all of them can be written.
-";
+",
+};
 
 /// The flags.
 #[derive(Debug, Parser)]
-#[command(name = "cvm-asm", version, about = format!("{SUMMARY}\n\n{DESCRIPTION}"), max_term_width = 100,
-          after_help = format!("Examples:\n{EXAMPLES}\nExit status:\n{EXIT_STATUS}"),
+#[command(name = "cvm-asm", version, about = TEXTS.about(), max_term_width = 100, after_help = TEXTS.after_help(),
           override_usage = "cvm-asm [OPTIONS] FILE...")]
 pub(crate) struct Arguments {
     /// Source files, and images of modules to link in; "-" is standard input
@@ -140,29 +139,10 @@ pub(crate) enum Format {
     Json,
 }
 
-/// The completion script of a shell.
-pub(crate) fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "cvm-asm", &mut script);
-    script
-}
-
 /// The manual page, as roff.
-pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
-    let command = Arguments::command().about(SUMMARY.trim_end_matches('.'));
-    let command = command.long_about(format!("{SUMMARY}\n\n{DESCRIPTION}"));
-    let page = clap_mangen::Man::new(command).manual("CVM");
-    let mut roff = Vec::new();
-    page.render_title(&mut roff)?;
-    page.render_name_section(&mut roff)?;
-    roff.write_all(b".SH SYNOPSIS\n\\fBcvm\\-asm\\fR [\\fIOPTIONS\\fR] \\fIFILE\\fR...\n")?;
-    page.render_description_section(&mut roff)?;
-    page.render_options_section(&mut roff)?;
-    for (title, text) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_STATUS)] {
-        let text = text.replace('\\', "\\e").replace('-', "\\-");
-        write!(roff, ".SH \"{title}\"\n.nf\n{text}.fi\n")?;
-    }
-    Ok(roff)
+pub(crate) fn manual() -> io::Result<Vec<u8>> {
+    let usage = r"\fBcvm\-asm\fR [\fIOPTIONS\fR] \fIFILE\fR...";
+    TEXTS.page(Arguments::command(), usage)
 }
 
 /// A definition of `-D`.

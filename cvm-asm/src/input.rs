@@ -1,12 +1,11 @@
 //! Reading source files, and images of modules.
 
-use crate::Failure;
-use crate::output::{identity, is_standard, reason};
 use cvm_asm::modules::Named;
 use cvm_asm::source::SourceFile;
+use cvm_cli::output::{identity, is_standard, reason};
+use cvm_cli::{Failure, input, status};
 use cvm_spec::image::{MAGIC, reader};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The largest source file in bytes.
@@ -57,41 +56,25 @@ pub(crate) fn read_all(paths: &[PathBuf], links: bool) -> Result<Inputs, Failure
 }
 
 fn refused(message: String) -> Failure {
-    Failure {
-        status: 65,
-        ..Failure::usage(message)
-    }
+    Failure::new(status::BAD_INPUT, message)
 }
 
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    let (name, text) = match is_standard(path) {
-        true => ("<stdin>".to_owned(), contents(io::stdin().lock(), 0)),
-        false => (path.to_string_lossy().into_owned(), file_contents(path)),
+    let name = match is_standard(path) {
+        true => "<stdin>".to_owned(),
+        false => path.to_string_lossy().into_owned(),
     };
-    let text = text.map_err(|error| Failure {
-        status: 66,
-        ..Failure::usage(format!(
-            "cannot read `{name}`: {}{}",
-            reason(&error),
-            nearby(path, &error)
-        ))
+    let text = input::read(path, LARGEST, |_| true).map_err(|error| {
+        let (reason, hint) = (reason(&error), nearby(path, &error));
+        Failure::new(
+            status::MISSING,
+            format!("cannot read `{name}`: {reason}{hint}"),
+        )
     })?;
     if text.len() as u64 > LARGEST {
         return Err(refused(format!("`{name}` is larger than {LARGEST} bytes")));
     }
     Ok(SourceFile { name, text })
-}
-
-fn file_contents(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    contents(file, size.min(LARGEST) as usize)
-}
-
-fn contents(file: impl Read, size: usize) -> io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(size + 1); // one more, so that the end shows without growing
-    file.take(LARGEST + 1).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// A hint when the file would exist with the usual ending.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use cvm_asm::modules::{
     LinkOptions, ModuleError, Named, Nowhere, Search, SearchPath, link_program,
 };
+use cvm_cli::{Failure, status};
 use cvm_spec::image::Image;
 
+use crate::SOURCE_ERRORS;
 use crate::cli::Arguments;
-use crate::{Failure, SOURCE_ERRORS};
 
 /// The program with the modules that are given, and with `--static` those that are found; the files that were read
 /// are added to the dependencies.
@@ -26,10 +27,7 @@ pub(crate) fn link(
         program.image.entry = None;
         if program.image.exports.is_empty() {
             let message = "a module exports something: add `.export NAME`, or leave --shared out";
-            return Err(Failure {
-                status: SOURCE_ERRORS,
-                ..Failure::usage(message)
-            });
+            return Err(Failure::new(SOURCE_ERRORS, message));
         }
     }
     if given.is_empty() && !arguments.is_static {
@@ -93,13 +91,7 @@ fn failure(error: &ModuleError) -> Failure {
             status: SOURCE_ERRORS,
             notes: diagnostics.lines().map(str::to_string).collect(),
         },
-        ModuleError::Unreadable { .. } => Failure {
-            status: 66,
-            ..Failure::usage(error.to_string())
-        },
-        ModuleError::Image { .. } => Failure {
-            status: 65,
-            ..Failure::usage(error.to_string())
-        },
+        ModuleError::Unreadable { .. } => Failure::new(status::MISSING, error.to_string()),
+        ModuleError::Image { .. } => Failure::new(status::BAD_INPUT, error.to_string()),
     }
 }

@@ -3,71 +3,25 @@
 mod cli;
 mod input;
 mod linking;
-mod output;
 
-use clap::Parser;
 use cli::{Arguments, Format};
 use cvm_asm::diagnostic::{Diagnostic, DiagnosticCode, Levels, Severity};
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, assemble, deps, json, libraries, listing, map, suggest};
+use cvm_cli::output::{self, OutputError, Outputs, identity, is_standard};
+use cvm_cli::{Failure, manual, paragraph, status, terminal};
 use cvm_spec::image::{Image, writer};
 use cvm_symbols::Search;
 use input::Inputs;
-use output::{OutputError, Outputs, identity, is_standard};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: u8 = 64;
 const SOURCE_ERRORS: u8 = 1;
 
-/// Why the program ends without having assembled: a message and the exit status.
-struct Failure {
-    message: String,
-    status: u8,
-    /// More lines of text.
-    notes: Vec<String>,
-}
-
-impl Failure {
-    fn usage(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            status: USAGE,
-            notes: Vec::new(),
-        }
-    }
-}
-
-impl From<OutputError> for Failure {
-    fn from(error: OutputError) -> Self {
-        Self {
-            status: error.exit_status(),
-            message: error.to_string(),
-            notes: Vec::new(),
-        }
-    }
-}
-
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let status = if error.use_stderr() { USAGE } else { 0 };
-            // A closed pipe is no reason to complain about the help text.
-            let _ = error.print();
-            return ExitCode::from(status);
-        }
-    };
-    match run(&arguments) {
-        Ok(status) => ExitCode::from(status),
-        Err(Failure { status: 0, .. }) => ExitCode::SUCCESS,
-        Err(failure) => {
-            report_failure(&failure, arguments.diagnostics);
-            ExitCode::from(failure.status)
-        }
-    }
+    cvm_cli::main(run, failure)
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
@@ -75,7 +29,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         return print(explain(word)?.as_bytes());
     }
     if let Some(shell) = arguments.completions {
-        return print(&cli::completions(shell));
+        return print(&manual::completions::<Arguments>(shell));
     }
     if arguments.man {
         let page = cli::manual().map_err(|error| Failure::usage(error.to_string()))?;
@@ -180,10 +134,8 @@ impl Destinations {
         for path in self.all(arguments).filter(|path| !is_standard(path)) {
             if path.is_file() && read.contains(&identity(path)) {
                 let path = path.display();
-                return Err(Failure {
-                    status: 73,
-                    ..Failure::usage(format!("`{path}` is a source and will not be overwritten"))
-                });
+                let message = format!("`{path}` is a source and will not be overwritten");
+                return Err(Failure::new(status::CANNOT_CREATE, message));
             }
         }
         Ok(())
@@ -202,7 +154,7 @@ impl Destinations {
             given,
         } = *written;
         self.protect(dependencies, arguments)?;
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs::new("cvm-asm");
         if let Some(path) = &arguments.listing {
             outputs.add(path, |mut out| {
                 listing::write(&mut out, image, &assembled.listing, given, files)
@@ -217,14 +169,16 @@ impl Destinations {
             let inputs = arguments.files.iter().filter(|path| !is_standard(path));
             let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
             let included: Vec<&Path> = dependencies.iter().map(PathBuf::as_path).collect();
-            let rule = deps::rule(&self.image, &inputs, &included).map_err(|error| Failure {
-                status: 73,
-                ..Failure::usage(error.to_string())
-            })?;
+            let rule = deps::rule(&self.image, &inputs, &included)
+                .map_err(|error| Failure::new(status::CANNOT_CREATE, error.to_string()))?;
             outputs.add(path, |out| out.write_all(rule.as_bytes()))?;
         }
         outputs.add(&self.image, |out| out.write_all(&writer::write(image)))?;
-        Ok(outputs.commit()?)
+        Ok(outputs.commit().map_err(|error| match error {
+            // Devices are opened when all outputs are complete: a failure there is one of writing.
+            OutputError::Open { path, error } => OutputError::Write { path, error },
+            error => error,
+        })?)
     }
 }
 
@@ -235,7 +189,7 @@ fn report(diagnostics: &[Diagnostic], files: &SourceMap<'_>, arguments: &Argumen
         0 => usize::MAX,
         most => most,
     };
-    let renderer = Renderer::new(color(), width());
+    let renderer = Renderer::new(terminal::color(), terminal::width());
     let (mut errors, mut warnings, mut omitted) = (0, 0, 0);
     // Nothing can be done when standard error is closed; the exit status still tells.
     for diagnostic in diagnostics {
@@ -268,35 +222,12 @@ fn report(diagnostics: &[Diagnostic], files: &SourceMap<'_>, arguments: &Argumen
     errors
 }
 
-fn report_failure(failure: &Failure, format: Format) {
-    let line = match format {
-        Format::Json => json::failure(&failure.message, failure.status, &failure.notes),
-        Format::Text => format!("error: {}", render::clean(&failure.message)),
-    };
-    let mut err = io::stderr().lock();
-    let _ = match failure.status {
-        USAGE if format == Format::Text => {
-            writeln!(err, "{line}\n\nFor more information, try '--help'.")
-        }
-        _ => writeln!(err, "{line}"),
-    };
-    if format == Format::Text {
-        for note in &failure.notes {
-            let _ = writeln!(err, "  {}", render::clean(note));
-        }
+/// A failure as standard error shows it.
+fn failure(arguments: &Arguments, failure: &Failure) -> String {
+    match arguments.diagnostics {
+        Format::Json => json::failure(&failure.message, failure.status, &failure.notes) + "\n",
+        Format::Text => failure.text(render::clean),
     }
-}
-
-/// Colour only on a terminal that can show it, and never with NO_COLOR.
-fn color() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !refused && !dumb && io::stderr().is_terminal()
-}
-
-/// The terminal's width in columns, 0 when standard error is none.
-fn width() -> usize {
-    terminal_size::terminal_size_of(io::stderr()).map_or(0, |(width, _)| usize::from(width.0))
 }
 
 fn levels(arguments: &Arguments) -> Result<Levels, Failure> {
@@ -320,18 +251,13 @@ fn levels(arguments: &Arguments) -> Result<Levels, Failure> {
     Ok(levels)
 }
 
-/// Writes to standard output; a closed pipe is the end, not an error.
 fn print(bytes: &[u8]) -> Result<u8, Failure> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError::Write {
-            path: "-".into(),
-            error,
-        }
-        .into()),
-        _ => Ok(0),
-    }
+    let printed = output::print(bytes).map_err(|error| OutputError::Write {
+        path: "-".into(),
+        error,
+    });
+    printed?;
+    Ok(0)
 }
 
 /// The text of `--explain`.
@@ -353,7 +279,7 @@ fn explain(word: &str) -> Result<String, Failure> {
     let severity = code.severity().name();
     let mut text = format!("{} ({severity}): {}\n\n", code.code(), code.title());
     for paragraph in code.explanation().split('\n') {
-        text.push_str(&wrapped(paragraph, 80));
+        text.push_str(&paragraph::wrapped(paragraph, 80));
     }
     if code.severity() == Severity::Warning {
         text.push_str(&format!(
@@ -361,25 +287,4 @@ fn explain(word: &str) -> Result<String, Failure> {
         ));
     }
     Ok(text)
-}
-
-/// A paragraph in lines of at most `width` characters where words allow it.
-fn wrapped(paragraph: &str, width: usize) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in paragraph.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            text.push('\n');
-            column = 0;
-        }
-        if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, CommandFactory, Parser, ValueHint};
-use clap_complete::Shell;
+use clap::{ArgGroup, Parser, ValueHint};
+use cvm_cli::Shell;
 
 const ABOUT: &str = "\
 Turns a CVM image (.cvm) back into text.
@@ -72,21 +72,4 @@ pub(crate) struct Arguments {
     /// Print the manual page
     #[arg(long, exclusive = true, help_heading = "Help")]
     pub(crate) man: bool,
-}
-
-/// The completion script of a shell.
-pub(crate) fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "cvm-disasm", &mut script);
-    script
-}
-
-/// The manual page, as roff.
-///
-/// # Errors
-/// None in practice: it is written to memory.
-pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-    Ok(page)
 }

@@ -1,18 +1,18 @@
 //! The command line of `cvm-wasm`: its flags, and what it prints without translating.
 
 use clap::{ArgAction, CommandFactory, Parser, ValueHint};
-use clap_complete::Shell;
-use std::io::Write;
+use cvm_cli::Shell;
+use cvm_cli::manual::Texts;
+use std::io;
 use std::path::PathBuf;
 
-const SUMMARY: &str = "Translates a WebAssembly module (.wasm) into a CVM image (.cvm).";
-
-const DESCRIPTION: &str = "\
+const TEXTS: Texts = Texts {
+    summary: "Translates a WebAssembly module (.wasm) into a CVM image (.cvm).",
+    description: "\
 The module's exports become the image's, its export _start the program's entry. WASI preview 1 \
 is there for programs; other functions that it imports come from other CVM modules. Without -o, \
-the image is written beside the module, with the ending .cvm.";
-
-const EXAMPLES: &str = "  \
+the image is written beside the module, with the ending .cvm.",
+    examples: "  \
   cvm-wasm prog.wasm                    translate to prog.cvm
   cvm-wasm -o out.cvm prog.wasm
   cvm run out.cvm                       run it; `cvm run prog.wasm` does both
@@ -21,21 +21,20 @@ const EXAMPLES: &str = "  \
                                         a module, for programs that import `geo`
   cvm-wasm --host app plugin.wasm       functions of `app` come from the embedding program
   generate | cvm-wasm -o out.cvm -      read the module from standard input
-";
-
-const EXIT_STATUS: &str = "  \
+",
+    exit_status: "  \
   0   the image was written
   64  wrong use of the command line
   65  the input is no valid module, or uses a feature that is not supported
   66  the input file is missing or cannot be read
   73  the output file cannot be created, or would overwrite the input
   74  writing failed on the way, for example because the disk is full
-";
+",
+};
 
 /// The flags.
 #[derive(Debug, Parser)]
-#[command(name = "cvm-wasm", version, about = format!("{SUMMARY}\n\n{DESCRIPTION}"), max_term_width = 100,
-          after_help = format!("Examples:\n{EXAMPLES}\nExit status:\n{EXIT_STATUS}"),
+#[command(name = "cvm-wasm", version, about = TEXTS.about(), max_term_width = 100, after_help = TEXTS.after_help(),
           override_usage = "cvm-wasm [OPTIONS] FILE")]
 pub(crate) struct Arguments {
     /// The module; "-" is standard input
@@ -68,27 +67,8 @@ pub(crate) struct Arguments {
     pub(crate) man: bool,
 }
 
-/// The completion script of a shell.
-pub(crate) fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "cvm-wasm", &mut script);
-    script
-}
-
 /// The manual page, as roff.
-pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
-    let command = Arguments::command().about(SUMMARY.trim_end_matches('.'));
-    let command = command.long_about(format!("{SUMMARY}\n\n{DESCRIPTION}"));
-    let page = clap_mangen::Man::new(command).manual("CVM");
-    let mut roff = Vec::new();
-    page.render_title(&mut roff)?;
-    page.render_name_section(&mut roff)?;
-    roff.write_all(b".SH SYNOPSIS\n\\fBcvm\\-wasm\\fR [\\fIOPTIONS\\fR] \\fIFILE\\fR\n")?;
-    page.render_description_section(&mut roff)?;
-    page.render_options_section(&mut roff)?;
-    for (title, text) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_STATUS)] {
-        let text = text.replace('\\', "\\e").replace('-', "\\-");
-        write!(roff, ".SH \"{title}\"\n.nf\n{text}.fi\n")?;
-    }
-    Ok(roff)
+pub(crate) fn manual() -> io::Result<Vec<u8>> {
+    let usage = r"\fBcvm\-wasm\fR [\fIOPTIONS\fR] \fIFILE\fR";
+    TEXTS.page(Arguments::command(), usage)
 }

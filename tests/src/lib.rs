@@ -24,5 +24,6 @@ pub mod generate;
 pub mod linking;
 pub mod mutate;
 pub mod outcome;
+pub mod programs;
 pub mod random;
 pub mod round_trip;

@@ -1,9 +1,9 @@
 //! Foreign functions as users of `cvm` meet them: the examples beside C programs that make the same calls, crashes in C,
 //! permission, and warnings of the assembler.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use cvm::ffi::ForeignGrant;
 use cvm::host::Host;
@@ -12,32 +12,11 @@ use cvm::verify::verify;
 use cvm_asm::{Options, SourceFile, assemble};
 use cvm_spec::fault::FaultCode;
 use cvm_symbols::Search;
-use cvm_tests::{c_library, discover};
+use cvm_tests::{c_library, discover, programs};
 use tempfile::TempDir;
 
-/// The folder that holds the programs, built if they are not there.
-fn programs() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test is a program");
-        let folder = test.ancestors().nth(2).expect("target/profile/deps/test");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .current_dir(discover::root())
-            .args(["build", "--quiet", "--bins", "-p", "cvm-asm", "-p", "cvm"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target"));
-        if folder.file_name().is_some_and(|name| name == "release") {
-            build.arg("--release");
-        }
-        let status = build.status().expect("cargo runs");
-        assert!(status.success(), "the programs do not build");
-        folder.to_path_buf()
-    })
-}
-
 fn command(program: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(programs().join(program));
+    let mut command = Command::new(programs::folder().join(program));
     command
         .current_dir(discover::root())
         .env("NO_COLOR", "1")

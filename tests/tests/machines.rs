@@ -2,11 +2,9 @@
 //! hand, in a comment where it is not plain. The samples that come with the machines are tested as cases.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
-use cvm_tests::discover;
+use cvm_tests::{discover, programs};
 use tempfile::TempDir;
 
 const ENGINES: [&[&str]; 4] = [
@@ -15,27 +13,6 @@ const ENGINES: [&[&str]; 4] = [
     &[],
     &["--fuel", "100000000000"],
 ];
-
-/// The folder that holds the programs, built if they are not there.
-fn programs() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test is a program");
-        let folder = test.ancestors().nth(2).expect("target/profile/deps/test");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .current_dir(discover::root())
-            .args(["build", "--quiet", "--bins", "-p", "cvm-asm", "-p", "cvm"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target"));
-        if folder.file_name().is_some_and(|name| name == "release") {
-            build.arg("--release");
-        }
-        let status = build.status().expect("cargo runs");
-        assert!(status.success(), "the programs do not build");
-        folder.to_path_buf()
-    })
-}
 
 /// A machine, and the folder of its guests, which it sees as `g`.
 struct Machine {
@@ -69,7 +46,7 @@ impl Machine {
     /// Runs the machine once.
     fn run_once(&self, flags: &[&str], arguments: &[&str], input: &str) -> Ending {
         let grant = format!("{}:g", self.folder.path().display());
-        let mut child = Command::new(programs().join("cvm"))
+        let mut child = Command::new(programs::folder().join("cvm"))
             .arg("run")
             .args(flags)
             .args(["--dir", &grant, &self.program])

@@ -1,37 +1,13 @@
 //! The three programs as a user runs them: text to image, image to text and back, running, and the exit statuses.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
-use cvm_tests::discover;
+use cvm_tests::{discover, programs};
 use tempfile::TempDir;
 
-/// The folder that holds the programs, built if they are not there.
-fn programs() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test is a program");
-        let folder = test.ancestors().nth(2).expect("target/profile/deps/test");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .current_dir(discover::root())
-            .args(["build", "--quiet", "--bins"])
-            .args(["-p", "cvm-asm", "-p", "cvm-disasm", "-p", "cvm"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target"));
-        if folder.file_name().is_some_and(|name| name == "release") {
-            build.arg("--release");
-        }
-        let status = build.status().expect("cargo runs");
-        assert!(status.success(), "the programs do not build");
-        folder.to_path_buf()
-    })
-}
-
 fn run(program: &str, args: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(programs().join(program))
+    let mut child = Command::new(programs::folder().join(program))
         .args(args)
         .current_dir(discover::root())
         .env("NO_COLOR", "1")
@@ -174,7 +150,7 @@ fn a_closed_pipe_ends_a_program_quietly() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("endless.cvma");
     std::fs::write(&path, source).expect("written");
-    let mut child = Command::new(programs().join("cvm"))
+    let mut child = Command::new(programs::folder().join("cvm"))
         .arg("run")
         .arg(&path)
         .stdout(Stdio::piped())

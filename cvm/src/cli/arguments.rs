@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::Shell;
 use cvm::host::sys::DirGrant;
 use cvm_asm::modules::Definition;
+use cvm_cli::Shell;
 
 use super::values;
 

@@ -1,9 +1,10 @@
 //! Standard output and standard error of `cvm` itself.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, Write};
 
 use cvm::fault::Fault;
 use cvm::report::{Problem, Reporter};
+use cvm_cli::{output, terminal};
 use cvm_spec::image::reader::ReadWarning;
 
 use super::Failure;
@@ -20,7 +21,7 @@ impl Console {
     pub(super) fn new(format: Format) -> Console {
         Console {
             format,
-            color: format == Format::Text && color(),
+            color: format == Format::Text && terminal::color(),
         }
     }
 
@@ -65,13 +66,8 @@ impl Console {
 
     /// Writes to standard output; a closed pipe is the end, not an error.
     pub(super) fn print(&self, bytes: &[u8]) -> Result<u8, Failure> {
-        let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(output_failed(&error).into())
-            }
-            _ => Ok(0),
-        }
+        output::print(bytes).map_err(|error| output_failed(&error))?;
+        Ok(0)
     }
 }
 
@@ -79,16 +75,4 @@ impl Console {
 pub(super) fn output_failed(error: &io::Error) -> Problem {
     let message = format!("cannot write to standard output: {error}");
     Problem::new("output-failed", message)
-}
-
-/// Colour only on a terminal that can show it, and never with NO_COLOR.
-fn color() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !refused && !dumb && io::stderr().is_terminal()
-}
-
-/// The terminal's width in columns, 0 when standard error is none.
-pub(super) fn width() -> usize {
-    terminal_size::terminal_size_of(io::stderr()).map_or(0, |(width, _)| usize::from(width.0))
 }

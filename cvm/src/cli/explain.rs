@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use cvm::report::{Explanation, Problem, explanations};
 use cvm_asm::diagnostic::DiagnosticCode;
 use cvm_asm::suggest::closest;
+use cvm_cli::paragraph::wrapped;
 
 use super::Failure;
 use super::arguments::Explain;
@@ -77,35 +78,14 @@ fn page(explanation: &Explanation) -> String {
     }
     page.push('\n');
     if title != text && !text.starts_with(title) {
-        page.push_str(&wrapped(&format!("\n{title}")));
+        page.push_str(&wrapped(&format!("\n{title}"), WIDTH));
     }
     page.push('\n');
     for paragraph in text.split('\n') {
-        page.push_str(&wrapped(paragraph));
+        page.push_str(&wrapped(paragraph, WIDTH));
     }
     if let Some(hint) = hint {
-        page.push_str(&wrapped(&format!("\nWhat to do: {hint}.")));
+        page.push_str(&wrapped(&format!("\nWhat to do: {hint}."), WIDTH));
     }
     page
-}
-
-/// A paragraph in lines of at most [`WIDTH`] characters where words allow it.
-fn wrapped(paragraph: &str) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in paragraph.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH {
-            text.push('\n');
-            column = 0;
-        }
-        if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
 }

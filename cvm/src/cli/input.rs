@@ -1,7 +1,7 @@
 //! Programs from files: images, and assembly and WebAssembly that are translated in memory.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use cvm_asm::modules::Definition;
 use cvm_asm::render::{self, Renderer};
 use cvm_asm::source::SourceMap;
 use cvm_asm::{Assembled, Options, SourceFile, assemble, json};
+use cvm_cli::output::is_standard;
+use cvm_cli::terminal;
 use cvm_spec::image::{Image, Import, ImportKind, MAGIC, reader, writer};
 
 use super::Failure;
 use super::arguments::Format;
-use super::console::{Console, width};
+use super::console::Console;
 
 /// The first bytes of a WebAssembly module.
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 2 << 30;
-/// Bytes that show what a file is.
-const HEAD: u64 = 64;
 /// Diagnostics of the assembler that are shown.
 const MOST_DIAGNOSTICS: usize = 50;
 /// Longest list of files that is searched for a similar name.
@@ -36,6 +36,13 @@ pub(super) struct Input {
     pub(super) name: String,
     contents: Contents,
     sources: Arc<dyn Sources + Send + Sync>,
+}
+
+/// What a file begins like.
+enum Form {
+    Image,
+    Wasm,
+    Source,
 }
 
 enum Contents {
@@ -75,40 +82,40 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 impl Input {
     /// Reads a file; `-` is standard input. Assembly is assembled, WebAssembly translated.
     pub(super) fn read(path: &Path, console: &Console) -> Result<Input, Failure> {
-        let is_stdin = path == Path::new("-");
+        let is_stdin = is_standard(path);
         let name = match is_stdin {
             true => "<stdin>".to_string(),
             false => path.display().to_string(),
         };
-        let mut file: Box<dyn Read> = match is_stdin {
-            true => Box::new(io::stdin().lock()),
-            false => Box::new(open(path)?),
+        let form = |bytes: &[u8]| match bytes {
+            _ if bytes.starts_with(&MAGIC[..4]) => Some(Form::Image),
+            _ if bytes.starts_with(&WASM_MAGIC) => Some(Form::Wasm),
+            _ if is_stdin || bytes.starts_with(b"#!") || has_ending(path, "cvma") => {
+                Some(Form::Source)
+            }
+            _ => None,
         };
-        let read = |bytes: io::Result<Vec<u8>>| bytes.map_err(|error| unreadable(&name, &error));
-        let mut bytes = read(read_up_to(&mut file, HEAD))?;
-        let is_image = bytes.starts_with(&MAGIC[..4]);
-        let is_wasm = bytes.starts_with(&WASM_MAGIC);
-        let is_source = !is_image
-            && !is_wasm
-            && (is_stdin || bytes.starts_with(b"#!") || has_ending(path, "cvma"));
-        if is_image || is_wasm || is_source {
-            bytes.append(&mut read(read_up_to(&mut file, LARGEST))?);
+        if !is_stdin {
+            refuse_directory(path)?;
         }
+        let bytes = cvm_cli::input::read(path, LARGEST, |head| form(head).is_some());
+        let bytes = bytes.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => missing(path),
+            _ => Problem::new("missing-file", format!("cannot read `{name}`: {error}")),
+        })?;
         if bytes.len() as u64 > LARGEST {
             let message = format!("`{name}` is larger than 2 GiB, which no program is");
             return Err(Problem::new("not-an-image", message).into());
         }
-        if is_source {
-            return Input::assemble(name, bytes, console);
+        match form(&bytes) {
+            Some(Form::Source) => Input::assemble(name, bytes, console),
+            Some(Form::Wasm) => Input::translate(name, path, &bytes),
+            Some(Form::Image) | None => Ok(Input {
+                sources: Arc::new(FileSources::of_image(path)),
+                contents: Contents::Bytes(bytes),
+                name,
+            }),
         }
-        if is_wasm {
-            return Input::translate(name, path, &bytes);
-        }
-        Ok(Input {
-            sources: Arc::new(FileSources::of_image(path)),
-            contents: Contents::Bytes(bytes),
-            name,
-        })
     }
 
     fn assemble(name: String, mut text: Vec<u8>, console: &Console) -> Result<Input, Failure> {
@@ -328,32 +335,19 @@ fn not_an_image(name: &str, error: &ModuleError, console: &Console) -> Failure {
     Failure::Reported(problem.exit_status)
 }
 
-fn read_up_to(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    // Small files are read at once.
-    let mut bytes = Vec::with_capacity(most.min(16 << 10) as usize);
-    from.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn open(path: &Path) -> Result<File, Failure> {
-    if path.is_dir() {
-        let message = format!("`{}` is a directory", path.display());
-        let problem = Problem::new("not-an-image", message);
-        return Err(match programs_in(path).as_slice() {
-            [] => problem,
-            [one] => problem.hint(format!("it holds the program `{one}`")),
-            many => problem.hint(format!("it holds programs, for example `{}`", many[0])),
-        }
-        .into());
+/// A directory is no program; the error names those that are in it.
+fn refuse_directory(path: &Path) -> Result<(), Failure> {
+    if !path.is_dir() {
+        return Ok(());
     }
-    File::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => missing(path).into(),
-        _ => unreadable(&path.display().to_string(), &error),
-    })
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Problem::new("missing-file", format!("cannot read `{name}`: {error}")).into()
+    let message = format!("`{}` is a directory", path.display());
+    let problem = Problem::new("not-an-image", message);
+    Err(match programs_in(path).as_slice() {
+        [] => problem,
+        [one] => problem.hint(format!("it holds the program `{one}`")),
+        many => problem.hint(format!("it holds programs, for example `{}`", many[0])),
+    }
+    .into())
 }
 
 /// Names of programs in a directory.
@@ -421,7 +415,7 @@ fn print_diagnostics(assembled: &Assembled, given: &[SourceFile], console: &Cons
         return;
     }
     let files = SourceMap::new(given.iter().chain(&assembled.included));
-    let renderer = Renderer::new(console.color, width());
+    let renderer = Renderer::new(console.color, terminal::width());
     let shown = diagnostics.iter().take(MOST_DIAGNOSTICS);
     let lines = shown.map(|diagnostic| match console.format {
         Format::Text => renderer.render(diagnostic, &files) + "\n",

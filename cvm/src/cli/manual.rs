@@ -5,17 +5,15 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 use cvm::report::Problem;
+use cvm_cli::{Shell, manual};
 
 use super::Failure;
 use super::arguments::Arguments;
 use super::console::{Console, output_failed};
 
 pub(super) fn completions(shell: Shell, console: &Console) -> Result<u8, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "cvm", &mut script);
-    console.print(&script)
+    console.print(&manual::completions::<Arguments>(shell))
 }
 
 pub(super) fn man(
@@ -54,27 +52,15 @@ fn page(name: Option<&str>) -> Result<Vec<u8>, Failure> {
 
 /// A page as roff; the text behind the help keeps its layout.
 fn roff(mut command: Command) -> io::Result<Vec<u8>> {
-    let escaped = |text: String| text.replace('\\', "\\e").replace('-', "\\-");
     let usage = command.render_usage().to_string();
-    let usage = escaped(usage.trim_start_matches("Usage: ").to_string());
-    let after = command
-        .get_after_help()
-        .map(|text| escaped(text.to_string()));
-    let has_commands = command.has_subcommands();
-    let page = clap_mangen::Man::new(command).manual("CVM");
-    let mut roff = Vec::new();
-    page.render_title(&mut roff)?;
-    page.render_name_section(&mut roff)?;
-    write!(roff, ".SH SYNOPSIS\n.nf\n{usage}\n.fi\n")?;
-    page.render_description_section(&mut roff)?;
-    page.render_options_section(&mut roff)?;
-    if has_commands {
-        page.render_subcommands_section(&mut roff)?;
-    }
-    if let Some(after) = after {
-        write!(roff, ".SH \"NOTES AND EXAMPLES\"\n.nf\n{after}\n.fi\n")?;
-    }
-    Ok(roff)
+    let usage = manual::escaped(usage.trim_start_matches("Usage: "));
+    let synopsis = format!(".nf\n{usage}\n.fi");
+    let after = command.get_after_help().map(|text| format!("{text}\n"));
+    let sections: Vec<(&str, &str)> = after
+        .iter()
+        .map(|text| ("NOTES AND EXAMPLES", text.as_str()))
+        .collect();
+    manual::page(command, &synopsis, &sections)
 }
 
 /// Writes the pages of all commands.

@@ -27,6 +27,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use cvm::report::Problem;
+use cvm_cli::status::USAGE;
 
 use arguments::{Arguments, Command};
 use console::Console;
@@ -45,9 +46,6 @@ impl From<Problem> for Failure {
         Failure::Problem(Box::new(problem))
     }
 }
-
-/// Exit status for a wrong command line.
-const USAGE: u8 = 64;
 
 /// Runs the command line; the exit status.
 pub(crate) fn main(words: impl Iterator<Item = OsString>) -> u8 {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cvm::machine::Machine;
 use cvm::report::Problem;
-use tempfile::NamedTempFile;
+use cvm_cli::output::Temporary;
 
 use super::Failure;
 use super::input::Program;
@@ -13,7 +13,7 @@ use super::input::Program;
 /// The file, which is put in its place when it is complete.
 pub(super) struct ProfileFile {
     path: PathBuf,
-    temporary: NamedTempFile,
+    temporary: Temporary,
     form: Form,
 }
 
@@ -39,9 +39,7 @@ impl ProfileFile {
                 return Err(Problem::new("usage", message).hint(hint).into());
             }
         };
-        let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
-        let temporary =
-            NamedTempFile::with_prefix_in(".cvm-profile-", directory.unwrap_or(Path::new(".")));
+        let temporary = Temporary::beside(path, "cvm-profile");
         Ok(ProfileFile {
             temporary: temporary.map_err(|error| failed(path, &error))?,
             path: path.to_path_buf(),
@@ -73,21 +71,9 @@ impl ProfileFile {
         };
         let written = self.temporary.write_all(text.as_bytes());
         written.map_err(|error| failed(&self.path, &error))?;
-        readable(&self.temporary).map_err(|error| failed(&self.path, &error))?;
-        let put = self.temporary.persist(&self.path);
-        put.map_err(|error| failed(&self.path, &error.error))?;
-        Ok(())
+        let put = self.temporary.put();
+        put.map_err(|error| failed(&self.path, &error))
     }
-}
-
-/// A temporary file is for its owner alone; a profile is a file like any other.
-fn readable(file: &NamedTempFile) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mask = rustix::process::umask(rustix::fs::Mode::empty());
-    rustix::process::umask(mask);
-    let mode = 0o666 & !mask.bits();
-    file.as_file()
-        .set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {
