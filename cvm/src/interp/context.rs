@@ -92,8 +92,8 @@ pub(crate) struct Context {
     pub(crate) foreign: *const Foreign,
     /// The call of C that is going on.
     pub(crate) site: Site,
-    /// How many runs of the interpreter compiled code waits for.
-    pub(crate) depth: u32,
+    /// Where the host's stack was when the run began.
+    pub(crate) host_stack: usize,
     /// The code that runs, for the places of calls of C.
     pub(crate) code: *const Code,
     /// First frame of the shadow stack.

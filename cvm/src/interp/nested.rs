@@ -16,9 +16,22 @@ use super::op::Slots;
 use crate::jit::segment::{Segment, budget, set_budget};
 use crate::jit::tier::Tier;
 
-/// So many runs may be on top of each other, counted where compiled code goes back to the interpreter: each takes some of
-/// the host's stack. In the last one nothing is compiled.
-pub(crate) const DEPTH_MAX: u32 = 100;
+/// Bytes of the host's stack that runs on top of each other may take together: when compiled code and the interpreter
+/// call each other that deep, the interpreter goes on alone.
+const HOST_STACK_MAX: usize = 256 << 10;
+
+/// Where the host's stack is.
+#[inline(always)]
+pub(crate) fn host_stack() -> usize {
+    let here = 0_u8;
+    (&raw const here).addr()
+}
+
+/// Whether compiled code may be entered on the host's stack as it is.
+pub(crate) fn has_room(ctx: &Context) -> bool {
+    // On another stack than the run began on, which C may have made, this is likely a large number.
+    ctx.host_stack.wrapping_sub(host_stack()) <= HOST_STACK_MAX
+}
 
 /// What waits for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +67,7 @@ pub(crate) unsafe fn call(ctx: *mut Context, function: u32, cells: *mut u64) -> 
             usize::from(function_type.args),
             usize::from(function_type.results),
         );
-        (*ctx).depth += 1;
-        let ended = run(ctx, function, cells, counts, Waiting::CompiledCode);
-        (*ctx).depth -= 1;
-        ended
+        run(ctx, function, cells, counts, Waiting::CompiledCode)
     }
 }
 

@@ -29,6 +29,7 @@ use super::context::{Context, ShadowFrame, Site, Stop};
 use super::foreign::Foreign;
 use super::handlers::list;
 use super::handover::Left;
+use super::nested::host_stack;
 use super::{Code, CodeOptions};
 
 /// The stacks that no pointer reaches: cells and shadow frames. Kept by a machine from run to run.
@@ -141,7 +142,7 @@ impl Run<'_> {
             stop: Stop::Returned,
             foreign: self.foreign,
             site: Site::NONE,
-            depth: 0,
+            host_stack: host_stack(),
             code,
             shadow_base: shadow,
             module: self.module,

@@ -4,7 +4,7 @@ use super::call::pop_frame;
 use super::{handlers, slot};
 use crate::interp::context::{Context, Site, Stop};
 use crate::interp::handover::{Entered, Hot, Left, RunParts};
-use crate::interp::nested::DEPTH_MAX;
+use crate::interp::nested::has_room;
 use crate::interp::op::{Op, Slots, goto, stop};
 use crate::jit::tier::{AGAIN, Tier};
 use crate::memory::Descriptor;
@@ -76,7 +76,7 @@ unsafe fn enter(
     // SAFETY: ctx and table are the running machine's; code that counts runs with a tier. The frame at fp has its
     // arguments, or at a loop head everything, in its slots.
     unsafe {
-        if (*ctx).depth >= DEPTH_MAX {
+        if !has_room(&*ctx) {
             *(*ctx).counters.add((*ip).c as usize) = AGAIN;
             return Next::Here;
         }
