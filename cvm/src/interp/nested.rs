@@ -17,8 +17,12 @@ use crate::jit::segment::{Segment, budget, set_budget};
 use crate::jit::tier::Tier;
 
 /// Bytes of the host's stack that runs on top of each other may take together: when compiled code and the interpreter
-/// call each other that deep, the interpreter goes on alone.
-const HOST_STACK_MAX: usize = 256 << 10;
+/// call each other that deep, the interpreter goes on alone. One that is a loop has all handlers in one frame, which takes
+/// hundreds of KiB in a build without optimisation.
+const HOST_STACK_MAX: usize = match cfg!(feature = "loop-dispatch") {
+    true => 1 << 20,
+    false => 256 << 10,
+};
 
 /// Where the host's stack is.
 #[inline(always)]

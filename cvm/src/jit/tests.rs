@@ -544,7 +544,7 @@ fn compiled_code_calls_what_is_not() {
             let made = units.iter().filter(|unit| unit.failure.is_none()).count();
             (exit, machine.fuel_used(), made)
         };
-        let thread = std::thread::Builder::new().stack_size(1 << 20);
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
         let thread = thread.spawn(run).expect("there are threads");
         thread.join().expect("it does not panic")
     };
