@@ -93,10 +93,12 @@ features() {
   compile features "$here/features.c"
   run /dev/null made.txt 12 x9 4000 99999999999999999999 -0
   [ "$(status)" = 3 ]
+  local lines
+  lines=$(wc -l <"$work/features/native/$runs.out")
   run /dev/null folder/that/is/not/there.txt
   run /dev/null
   [ "$(status)" = 2 ]
-  same "$(wc -l <"$work/features/native/1.out") lines"
+  same "$lines lines"
 }
 
 sqlite() {
@@ -107,6 +109,8 @@ sqlite() {
   compile sqlite -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL -I "$source" "$here/sql.c" "$source/sqlite3.c"
   run /dev/null shop.db statements.sql
   [ "$(status)" = 0 ]
+  local said
+  said=$(tail -1 "$work/sqlite/native/$runs.out")
   # Each form reads, and changes, what another has made: the native one what the last engine made.
   for form in native $engines; do mv "$work/sqlite/$form/shop.db" "$work/sqlite/$form.db"; done
   local maker=$form
@@ -116,7 +120,7 @@ sqlite() {
   done
   run /dev/null other.db again.sql
   for form in native $engines; do mv "$work/sqlite/$form.db" "$work/sqlite/$form/shop.db"; done
-  same "$(tail -1 "$work/sqlite/native/1.out")"
+  same "$said"
 }
 
 bzip2() {
