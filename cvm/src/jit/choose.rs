@@ -13,6 +13,8 @@ use cvm_spec::isa::Opcode;
 use crate::interp::handover::Hot;
 use crate::verify::body::Body;
 
+use super::inline::{INLINE_BYTES_MAX, LEVELS_MAX};
+
 /// What is compiled together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unit {
@@ -20,6 +22,8 @@ pub(super) struct Unit {
     pub(super) functions: Vec<u32>,
     /// A function that is entered at a loop head, and the head's instruction number.
     pub(super) head: Option<(u32, usize)>,
+    /// Small functions that are no part of it, because they have code, but may be inlined.
+    pub(super) small: Vec<u32>,
 }
 
 /// Chooses functions.
@@ -90,10 +94,31 @@ impl Chooser<'_> {
                 work.extend(wanted);
             }
         }
+        let small = self.small(&mut body, hot.function, &functions);
         Unit {
             functions: functions.into_iter().collect(),
             head: self.head(&mut body, hot),
+            small,
         }
+    }
+
+    /// Small functions that these call, as deep as calls are inlined.
+    fn small<'a>(&'a self, body: &mut Body<'a>, hot: u32, functions: &BTreeSet<u32>) -> Vec<u32> {
+        let mut found = BTreeSet::new();
+        let mut work: Vec<u32> = functions.iter().copied().chain([hot]).collect();
+        for _ in 0..LEVELS_MAX {
+            let mut next = Vec::new();
+            for function in work {
+                for callee in self.called(body, function).direct {
+                    let is_small = self.size(callee) <= INLINE_BYTES_MAX;
+                    if is_small && !functions.contains(&callee) && found.insert(callee) {
+                        next.push(callee);
+                    }
+                }
+            }
+            work = next;
+        }
+        found.into_iter().collect()
     }
 
     /// The number of the instruction at a loop's head.

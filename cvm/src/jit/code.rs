@@ -157,6 +157,7 @@ impl NativeCode {
         let whole = Unit {
             functions: (0..image.functions.len() as u32).collect(),
             head: None,
+            small: Vec::new(),
         };
         let hints = hints::find_hints(image);
         let mut unit = compile::compile_unit(image, options, &whole, &hints, None)?;

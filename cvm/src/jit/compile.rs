@@ -60,7 +60,7 @@ fn try_unit(
         isa: host()?,
         hints,
         types: type_numbers(image),
-        inlinees: find_inlinees(image, &all, hints),
+        inlinees: find_inlinees(image, all.iter().chain(&unit.small), hints),
         linked: linked.as_ref(),
     };
     let text_size = image.text.len();
@@ -107,7 +107,11 @@ fn check_sizes(image: &Image, functions: &[u32]) -> Result<(), CompileError> {
 }
 
 /// Looks for functions that may be inlined.
-fn find_inlinees<'a>(image: &'a Image, functions: &[u32], hints: &Hints) -> Inlinees<'a> {
+fn find_inlinees<'a, 'f>(
+    image: &'a Image,
+    functions: impl Iterator<Item = &'f u32>,
+    hints: &Hints,
+) -> Inlinees<'a> {
     let mut inlinees = Inlinees::new();
     for number in functions {
         if image.functions[*number as usize].size > INLINE_BYTES_MAX {

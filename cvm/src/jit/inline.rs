@@ -25,7 +25,7 @@ pub(super) const INLINE_BYTES_MAX: u32 = 256;
 /// So many instructions are inlined into a function.
 const TOTAL_MAX: usize = 240;
 /// Calls in inlined functions are inlined so many levels deep.
-const LEVELS_MAX: usize = 2;
+pub(super) const LEVELS_MAX: usize = 2;
 
 /// An inlined instruction's place: its text offset, and the place of the call.
 #[derive(Clone, Copy, Debug)]
